@@ -1,0 +1,68 @@
+# Every step of CI is a target here. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+export PYTHONPATH :=
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything in it
+
+.PHONY: demo
+demo: $(READY) ## Trace a LangGraph agent and ask the documented questions (ONCE=1: stop afterwards)
+	$(BIN)/python -m demo $(if $(ONCE),--once)
+
+.PHONY: serve
+serve: $(READY) ## Serve ./runstore-data on http://127.0.0.1:1984
+	$(BIN)/runstore serve
+
+.PHONY: test
+test: $(READY) ## Run the tests (under 5 minutes on 2 cores)
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+.PHONY: check
+check: $(READY) ## Lint, format check, types, import contracts, generated docs, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/sizes.py
+	$(BIN)/python scripts/docs.py --check
+
+.PHONY: fmt
+fmt: $(READY) ## Format the code and regenerate the docs
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/docs.py
+
+.PHONY: golden
+golden: $(READY) ## Rewrite the golden SQL; review the diff
+	RUNSTORE_GOLDEN=write $(BIN)/python -m pytest -q tests/sql
+
+.PHONY: oracle
+oracle: $(READY) ## Compare the engines on N random queries (N=20000)
+	$(BIN)/python -m tests.oracle --queries $(or $(N),20000)
+
+.PHONY: crash
+crash: $(READY) ## Kill the server with SIGKILL during ingest, N times (N=50)
+	$(BIN)/python -m tests.crash --kills $(or $(N),50)
+
+.PHONY: bench
+bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000)
+	$(BIN)/python -m bench --runs $(or $(RUNS),200000)
+
+.PHONY: clean
+clean: ## Remove what the commands made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench/out

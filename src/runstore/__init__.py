@@ -1,0 +1,1 @@
+"""Runstore: the open run store for LLM and agent traces."""

@@ -1,0 +1,75 @@
+"""What an engine promises. All engines are tested by the one suite in tests/conformance.
+
+Engines are synchronous and may be called from several threads at once; the server runs them in
+worker threads, a folder client calls them directly.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from runstore.model.batch import Batch
+from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.model.project import Project, ProjectQuery
+from runstore.model.query import Page
+from runstore.model.run import Attachment, Refusal, Run
+from runstore.model.stats import RunStats
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+
+
+class Engine(Protocol):
+    def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
+        """Take several requests' messages in one transaction. One list of refusals per batch.
+
+        When it returns, all that was not refused survives a killed process and is seen by the
+        next read. Writing the same messages twice is harmless. Raises StorageError, and then
+        nothing of it was written.
+        """
+
+    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
+        """One page from one consistent snapshot. No match: an empty page, not an error.
+
+        The page is cut at plan.limit runs, or before the run that would take it past
+        plan.bytes_max (but never empty for that reason). Raises QueryBudgetExceeded after
+        `deadline_s` seconds.
+        """
+
+    def explain_runs(self, plan: RunPlan) -> list[str]:
+        """How `fetch_runs` would go about it, a line a step, for people."""
+
+    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
+        """Figures by group; the key is "" when the plan has no group."""
+
+    def delete_traces(self, trace_ids: Sequence[str]) -> int:
+        """All runs of these traces with their feedback; how many runs there were."""
+
+    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int: ...
+
+    # Projects. Names are unique.
+    def create_project(self, project: Project) -> Project:
+        """Raises Conflict if the name or id is taken."""
+
+    def update_project(self, project_id: str, changes: Mapping[str, object]) -> Project:
+        """`changes`: fields of Project -> new value. Raises NotFound, Conflict."""
+
+    def delete_project(self, project_id: str) -> None:
+        """With its runs and their feedback. Raises NotFound."""
+
+    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
+        """A page of projects, and how many there are in all."""
+
+    # Feedback. Creation goes through `write`.
+    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
+        """Newest first."""
+
+    def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
+        """`changes`: fields of Feedback -> new value. Raises NotFound."""
+
+    def delete_feedback(self, feedback_id: str) -> None:
+        """Raises NotFound."""
+
+    def attachments(self, run_id: str) -> tuple[Attachment, ...]: ...
+
+    def close(self) -> None: ...
+
+
+__all__ = ["Engine", "Run"]

@@ -1,0 +1,43 @@
+"""Every bound of Runstore, with its unit and its reason. Nothing else sets one."""
+
+MIB = 1024 * 1024
+
+# The filter language.
+FILTER_CHARS_MAX = 65_536  # characters of one filter text; a list of 1,000 ids fits
+FILTER_DEPTH_MAX = 100  # nested calls; keeps every pass off Python's stack limit
+FILTER_LIST_ITEMS_MAX = 10_000  # values in one [...] list
+PATTERN_CHARS_MAX = 4_096  # one like or regex pattern
+SEARCH_WORDS_MAX = 64  # words of one search("...")
+
+# Queries.
+PAGE_RUNS_MAX = 1_000  # runs per answer of POST /runs/query
+PAGE_BYTES_MAX = 20 * MIB  # bytes per answer; a page is cut, with a cursor, past it
+PAGE_RUNS_DEFAULT = 100  # what the wire promises when `limit` is not given
+QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits
+QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
+QUERY_THREADS = 4  # queries that run at the same time; SQLite frees the GIL
+CURSOR_CHARS_MAX = 1_024
+IDS_MAX = 100_000  # ids in one query
+
+# Ingest.
+BODY_BYTES_MAX = 64 * MIB  # one request as it arrives; the SDK sends up to 20 MiB
+BODY_DECODED_BYTES_MAX = 256 * MIB  # the same after gzip or zstd: stops bombs
+PAYLOAD_BYTES_MAX = 32 * MIB  # one part: inputs, outputs, ... of one run
+ATTACHMENT_BYTES_MAX = 256 * MIB  # one attachment; streamed to disk
+PARTS_MAX = 20_000  # multipart parts in one request
+JSON_DEPTH_MAX = 200  # nesting of one payload
+BATCH_RUNS = 100  # runs per batch we ask of the SDK (GET /info)
+BATCH_BYTES = 20 * MIB  # bytes per batch we ask of the SDK (GET /info)
+INGEST_QUEUE_BYTES_MAX = 256 * MIB  # decoded, not yet committed; past it ingest answers 429
+COMMIT_MESSAGES_MAX = 4_000  # messages in one transaction: bounds its time and the WAL
+COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction
+NAME_CHARS_MAX = 10_000  # a run's or project's name
+TAGS_MAX = 1_000_000  # tags of one run
+DEPTH_MAX = 10_000  # ancestors in a dotted_order
+
+# The embedded engine.
+CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
+WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
+INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
+
+assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"

@@ -1,0 +1,34 @@
+"""JSON value -> entries: every leaf as (dotted path, value).
+
+Array positions vanish, so one path may have several values. Null leaves, empty lists and empty
+objects give nothing. Values keep their JSON type: str, int, float or bool.
+Source: docs/filter-language.md#entries.
+"""
+
+from typing import Any
+
+Leaf = str | int | float | bool
+Entry = tuple[str, Leaf]
+
+
+def flatten(value: Any) -> list[Entry]:
+    """Entries in document order. A payload that is itself a leaf has the path ""."""
+    entries: list[Entry] = []
+    _walk("", value, entries)
+    return entries
+
+
+def _walk(path: str, value: Any, entries: list[Entry]) -> None:
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        for key, child in value.items():
+            if child.__class__ is str:
+                entries.append((prefix + key, child))
+            elif child is not None:
+                _walk(prefix + key, child, entries)
+    elif isinstance(value, list):
+        for child in value:
+            if child is not None:
+                _walk(path, child, entries)
+    elif value is not None:
+        entries.append((path, value))

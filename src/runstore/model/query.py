@@ -1,0 +1,59 @@
+"""What a caller asks of runs, and the page he gets."""
+
+from dataclasses import dataclass, field
+
+from runstore.limits import PAGE_RUNS_DEFAULT
+from runstore.model.feedback import Feedback
+from runstore.model.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the order (start, id); the run there is not part of the page."""
+
+    start_us: int
+    run_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class RunQuery:
+    """One ask, as any wire or client says it. None: not restricted by that.
+
+    All restrictions hold together. `select` are field names of `Run` and the extras
+    `feedback_stats`, `child_run_ids`, `attachments`; None: all of `Run` and `feedback_stats`.
+    """
+
+    project_ids: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    trace_id: str | None = None
+    parent_run_id: str | None = None
+    run_type: str | None = None
+    reference_example_ids: tuple[str, ...] | None = None
+    is_root: bool | None = None
+    has_error: bool | None = None
+    start_min_us: int | None = None  # inclusive, of the run's start
+    end_max_us: int | None = None  # exclusive, of the run's end
+    filter: str | None = None
+    trace_filter: str | None = None
+    tree_filter: str | None = None
+    search_filter: str | None = None
+    query: str | None = None  # words of full text
+    select: frozenset[str] | None = None
+    limit: int = PAGE_RUNS_DEFAULT
+    descending: bool = True
+    after: Position | None = None  # from a cursor
+    backward: bool = False  # the page before `after`, still in the order asked for
+
+
+@dataclass(slots=True)
+class Page:
+    """Runs in the order asked for. `has_next` / `has_previous` speak of that order.
+
+    `feedback` and `child_ids` hold, by run id, what `select` asked for.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    has_next: bool = False
+    has_previous: bool = False
+    feedback: dict[str, list[Feedback]] = field(default_factory=dict)
+    child_ids: dict[str, list[str]] = field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""Times: integer microseconds since 1970, UTC, inside; ISO-8601 text or epoch numbers outside.
+
+Integers, so that comparison, storage and subtraction are exact in every engine.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+US_PER_S = 1_000_000
+START_US_MAX = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
+START_US_MIN = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
+_ISO = re.compile(
+    r"\s*(\d{4}-\d\d-\d\d)"
+    r"(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s*(Z|z|[+-]\d\d:?\d\d)?)?\s*"
+)
+
+
+def us_from_datetime(moment: datetime) -> int:
+    """Naive means UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def us_from_text(text: str) -> int:
+    """ISO-8601 date or time, naive meaning UTC, digits past the microsecond cut off.
+
+    Raises ValueError.
+    """
+    found = _ISO.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not an ISO-8601 time: {text[:80]!r}")
+    day, clock, fraction, zone = found.groups()
+    if clock is None:
+        clock = "00:00:00"
+    if len(clock) == 5:
+        clock += ":00"
+    if zone in (None, "Z", "z"):
+        zone = "+00:00"
+    try:
+        whole = datetime.fromisoformat(f"{day}T{clock}{zone}")
+        us = (whole - EPOCH) // timedelta(seconds=1) * US_PER_S
+    except OverflowError as error:
+        raise ValueError(f"time out of range: {text[:80]!r}") from error
+    return us + int((fraction or "0").ljust(6, "0")[:6])
+
+
+def us_from_epoch_ms(milliseconds: float) -> int:
+    """Epoch milliseconds, as the JS SDK sends end_time. Raises ValueError out of range."""
+    us = round(milliseconds * 1000)
+    if not START_US_MIN <= us <= START_US_MAX:
+        raise ValueError(f"time out of range: {milliseconds} ms since 1970")
+    return us
+
+
+def datetime_from_us(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)
+
+
+def text_from_us(us: int) -> str:
+    """2024-04-29T00:49:12.090000+00:00: always six digits and a zone."""
+    return datetime_from_us(us).isoformat(timespec="microseconds")

@@ -1,0 +1,32 @@
+"""Text -> the tokens of full-text search: runs of Unicode letters and digits, case-folded."""
+
+import re
+from collections.abc import Iterable
+
+from runstore.model.entries import Entry
+
+_TOKEN = re.compile(r"[^\W_]+")
+
+
+def tokens(text: str) -> list[str]:
+    """In order, repeats kept."""
+    return _TOKEN.findall(text.casefold())
+
+
+def leaf_text(values: Iterable[object]) -> str:
+    """What search sees of leaves: strings, and numbers as JSON writes them; not booleans."""
+    return "\n".join(
+        value if value.__class__ is str else str(value)
+        for value in values
+        if value.__class__ is not bool
+    )
+
+
+def entry_tokens(entries: Iterable[Entry]) -> set[str]:
+    return set(tokens(leaf_text(value for _, value in entries)))
+
+
+def has_all_words(words: Iterable[str], have: Iterable[str]) -> bool:
+    """Whether every word is the beginning of some token."""
+    known = have if isinstance(have, (set, frozenset)) else set(have)
+    return all(word in known or any(token.startswith(word) for token in known) for word in words)
