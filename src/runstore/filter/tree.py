@@ -13,8 +13,8 @@ ignores nothing: two texts with the same tree mean the same.
     has(tags, "x"), neq(tags, "x")           Entries("tags", keys=(Test("key", "eq"|"neq", "x"),))
     and(eq(metadata_key, "k"), eq(metadata_value, 1))
                                              Entries("metadata", keys=(...), values=(...))
-    neq(metadata.k, "v")                     the same as and(eq(metadata_key,"k"), neq(metadata_value,"v"))
-    like(inputs, "%x%")                      Entries("inputs", values=(Test("value", "like", "%x%"),))
+    neq(metadata.k, "v")                     as and(eq(metadata_key, "k"), neq(metadata_value, "v"))
+    like(inputs, "%x%")                      Entries("inputs", values=(Test("value", "like", ...),))
     exists(metadata.a)                       PathPresent("metadata", "a")
     search("two words")                      Search("all", ("two", "words"))
 """
