@@ -16,6 +16,7 @@ PAGE_RUNS_DEFAULT = 100  # what the wire promises when `limit` is not given
 QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits
 QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
 QUERY_THREADS = 4  # queries that run at the same time; SQLite frees the GIL
+QUERIES_WAITING_MAX = 200  # queries waiting for a thread; past it the answer is 429
 CURSOR_CHARS_MAX = 1_024
 IDS_MAX = 100_000  # ids in one query
 
@@ -31,9 +32,18 @@ BATCH_BYTES = 20 * MIB  # bytes per batch we ask of the SDK (GET /info)
 INGEST_QUEUE_BYTES_MAX = 256 * MIB  # decoded, not yet committed; past it ingest answers 429
 COMMIT_MESSAGES_MAX = 4_000  # messages in one transaction: bounds its time and the WAL
 COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction
+DECODE_THREADS = 2  # bodies decoded at the same time: Python code, so more would not be faster
+DECODE_INLINE_BYTES_MAX = 16 * 1024  # bodies up to this are decoded on the event loop: < 1 ms
 NAME_CHARS_MAX = 10_000  # a run's or project's name
 TAGS_MAX = 1_000_000  # tags of one run
 DEPTH_MAX = 10_000  # ancestors in a dotted_order
+
+# The server.
+BODY_JSON_BYTES_MAX = 8 * MIB  # a body that is neither ingest nor a query: feedback, projects
+STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
+RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that
+ATTACHMENT_URL_SECONDS = 24 * 3_600  # how long a signed attachment URL is good
+REQUEST_ID_CHARS_MAX = 128  # longer X-Request-Id values are replaced by our own
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first

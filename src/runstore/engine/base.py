@@ -17,6 +17,14 @@ from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 
 class Engine(Protocol):
+    def prepare(self, batch: Batch, now_us: int) -> Batch:
+        """Work on `batch` that needs no database: tokenising, compressing. Optional for callers.
+
+        Called from worker threads, many at once, before `write`; what it gives is for `write` of
+        the same engine. `write` takes plain batches too.
+        """
+        return batch
+
     def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
         """Take several requests' messages in one transaction. One list of refusals per batch.
 

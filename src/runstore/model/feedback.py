@@ -30,6 +30,7 @@ class Feedback:
 class FeedbackQuery:
     """Which records GET /feedback answers with. None: not restricted by that."""
 
+    ids: tuple[str, ...] | None = None
     run_ids: tuple[str, ...] | None = None
     project_ids: tuple[str, ...] | None = None
     keys: tuple[str, ...] | None = None
