@@ -77,6 +77,8 @@ class Run:
     first_token_us: int | None = None
     received_us: int = 0  # when the first message came
     has_create: bool = False  # False: only patches have come so far
+    provisional: bool = False  # no message has said its dotted_order: see model/identity.py
+    start_guessed: bool = False  # no message has said when it started
     said_status: str | None = None  # what messages said; `status` follows from it and the rest
     usage: Counters = field(default_factory=dict)  # its own
     totals: Sums = field(default_factory=dict)  # its own and all descendants'
