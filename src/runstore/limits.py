@@ -26,6 +26,8 @@ BODY_DECODED_BYTES_MAX = 256 * MIB  # the same after gzip or zstd: stops bombs
 PAYLOAD_BYTES_MAX = 32 * MIB  # one part: inputs, outputs, ... of one run
 ATTACHMENT_BYTES_MAX = 256 * MIB  # one attachment; streamed to disk
 PARTS_MAX = 20_000  # multipart parts in one request
+PART_HEAD_BYTES_MAX = 16_384  # headers of one multipart part; an attachment's name is in them
+ZSTD_WINDOW_BYTES_MAX = 64 * MIB  # memory one zstd stream may ask for; the SDK's asks for 2 MiB
 JSON_DEPTH_MAX = 200  # nesting of one payload
 BATCH_RUNS = 100  # runs per batch we ask of the SDK (GET /info)
 BATCH_BYTES = 20 * MIB  # bytes per batch we ask of the SDK (GET /info)
@@ -44,6 +46,13 @@ STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that
 ATTACHMENT_URL_SECONDS = 24 * 3_600  # how long a signed attachment URL is good
 REQUEST_ID_CHARS_MAX = 128  # longer X-Request-Id values are replaced by our own
+
+# What is derived from a run.
+USAGE_TOKENS_MAX = 10**15  # a larger token count is a sender's mistake, and is ignored
+USAGE_USD_MAX = 10**5  # cost of one run; sums in picodollars then fit 64 bits for long
+USAGE_DETAILS_MAX = 100  # kinds of tokens one run may break its prompt or answer down into
+PRICE_LOOKUPS_MAX = 10_000  # model names whose price is remembered: senders choose the names
+MODEL_NAME_CHARS_MAX = 300  # a longer model name has no price
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
