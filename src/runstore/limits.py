@@ -35,7 +35,7 @@ INGEST_QUEUE_BYTES_MAX = 256 * MIB  # decoded, not yet committed; past it ingest
 COMMIT_MESSAGES_MAX = 4_000  # messages in one transaction: bounds its time and the WAL
 COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction
 DECODE_THREADS = 2  # bodies decoded at the same time: Python code, so more would not be faster
-DECODE_INLINE_BYTES_MAX = 16 * 1024  # bodies up to this are decoded on the event loop: < 1 ms
+FEED_BYTES = 256 * 1024  # arrived bytes handed to a decoding thread at once
 NAME_CHARS_MAX = 10_000  # a run's or project's name
 TAGS_MAX = 1_000_000  # tags of one run
 DEPTH_MAX = 10_000  # ancestors in a dotted_order
@@ -60,3 +60,7 @@ WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
 
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
+FEW_CANDIDATES = 64              # so few rows are tested by opening their payloads
+TRACE_CANDIDATES_MAX = 300       # traces read whole rather than tested run by run
+LOOKUP_TERMS_MAX = 2_000         # terms of one index expression; more are tested row by row
+ARRIVAL_VISITS_MAX = 20_000      # index hits a walk in arrival order visits before it gives up

@@ -1,0 +1,87 @@
+"""Environment -> one frozen Settings. Read once, in the command; nothing else reads a variable.
+
+What is said on the command line wins over the environment, the environment over the default.
+Source of the table in docs/operations.md.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runstore.errors import InvalidRequest
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FALSE = ("", "0", "false", "no", "off")
+
+
+class SettingsError(InvalidRequest):
+    """A setting that means nothing; names the variable."""
+
+    code = "settings_invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`api_key_hashes` are SHA-256 in hex. None configured: everything is open."""
+
+    host: str = "127.0.0.1"
+    port: int = 1984
+    data: Path = Path("runstore-data")
+    api_key_hashes: tuple[str, ...] = ()
+    prices: Path | None = None  # entries that come before the shipped price table
+    log_level: str = "info"
+    insecure: bool = False  # beyond loopback without keys
+
+    @property
+    def is_exposed(self) -> bool:
+        """Reachable from other machines by anyone."""
+        return self.host not in LOOPBACK and not self.api_key_hashes
+
+
+def key_hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def settings_from(environment: Mapping[str, str] | None = None, **said: object) -> Settings:
+    """`said`: fields of Settings from the command line; None: not said. Raises SettingsError."""
+    read = os.environ if environment is None else environment
+    fields: dict[str, object] = {}
+    for field in ("host", "log_level"):
+        if value := read.get(f"RUNSTORE_{field.upper()}"):
+            fields[field] = value
+    for field in ("data", "prices"):
+        if value := read.get(f"RUNSTORE_{field.upper()}"):
+            fields[field] = Path(value)
+    if value := read.get("RUNSTORE_PORT"):
+        fields["port"] = _port(value)
+    fields["insecure"] = read.get("RUNSTORE_INSECURE", "").strip().lower() not in _FALSE
+    fields["api_key_hashes"] = _hashes(read)
+    fields.update((field, value) for field, value in said.items() if value is not None)
+    if fields.get("log_level", "info") not in LOG_LEVELS:
+        raise SettingsError(
+            f"RUNSTORE_LOG_LEVEL is {fields['log_level']!r}, not one of {', '.join(LOG_LEVELS)}"
+        )
+    return Settings(**fields)  # type: ignore[arg-type]  # names and types are checked just above
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise SettingsError(f"RUNSTORE_PORT is {text!r}, not a port between 0 and 65535")
+    return int(text)
+
+
+def _hashes(read: Mapping[str, str]) -> tuple[str, ...]:
+    keys = [key.strip() for key in read.get("RUNSTORE_API_KEYS", "").split(",")]
+    hashes = [text.strip().lower() for text in read.get("RUNSTORE_API_KEY_HASHES", "").split(",")]
+    for text in filter(None, hashes):
+        if _HASH.fullmatch(text) is None:
+            raise SettingsError(
+                "RUNSTORE_API_KEY_HASHES holds something that is not a SHA-256 in hex "
+                "(64 digits); `runstore key new` makes a key and its hash"
+            )
+    return tuple(key_hash(key) for key in keys if key) + tuple(filter(None, hashes))

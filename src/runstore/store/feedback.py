@@ -1,0 +1,45 @@
+"""Use cases of feedback: say, read, list, change, take back. Speaks domain on both sides."""
+
+from collections.abc import Mapping
+
+from runstore.engine.base import Engine
+from runstore.errors import InvalidRequest, NotFound
+from runstore.model.batch import Batch
+from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.store.ingest import IngestWriter
+from runstore.store.workers import QueryWorkers
+
+
+class FeedbackRecords:
+    def __init__(self, engine: Engine, workers: QueryWorkers, ingest: IngestWriter) -> None:
+        self._engine = engine
+        self._workers = workers
+        self._ingest = ingest
+
+    async def create(self, record: Feedback) -> None:
+        """Durable and visible when it returns. Its run need not be here yet.
+
+        Raises InvalidRequest with the engine's reason, Overloaded, StorageError.
+        """
+        refused = await self._ingest.submit(Batch(feedback=[record]))
+        if refused:
+            raise InvalidRequest(refused[0].reason)
+
+    async def read(self, feedback_id: str) -> Feedback:
+        """Raises NotFound."""
+        found = await self.find(FeedbackQuery(ids=(feedback_id,), limit=1))
+        if not found:
+            raise NotFound("Feedback not found")
+        return found[0]
+
+    async def find(self, query: FeedbackQuery) -> list[Feedback]:
+        """Newest first."""
+        return await self._workers.run(lambda: self._engine.list_feedback(query))
+
+    async def update(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
+        """Raises NotFound."""
+        return await self._workers.run(lambda: self._engine.update_feedback(feedback_id, changes))
+
+    async def delete(self, feedback_id: str) -> None:
+        """Raises NotFound."""
+        await self._workers.run(lambda: self._engine.delete_feedback(feedback_id))

@@ -1,0 +1,73 @@
+"""Use cases of projects: create, find, figures, change, delete. Speaks domain on both sides."""
+
+from collections.abc import Mapping, Sequence
+
+from runstore.engine.base import Engine
+from runstore.errors import Conflict, NotFound
+from runstore.model.project import Project, ProjectQuery
+from runstore.model.query import RunQuery
+from runstore.model.stats import RunStats
+from runstore.plan.build import build_scope
+from runstore.plan.plan import StatsPlan
+from runstore.store.workers import QueryWorkers
+
+
+class Projects:
+    def __init__(self, engine: Engine, workers: QueryWorkers) -> None:
+        self._engine = engine
+        self._workers = workers
+
+    async def create(self, project: Project, *, upsert: bool = False) -> Project:
+        """With `upsert`, a project of that name is changed to what was said instead.
+
+        Raises Conflict if the name or the id is taken.
+        """
+
+        def create() -> Project:
+            try:
+                return self._engine.create_project(project)
+            except Conflict:
+                found, _ = self._engine.list_projects(ProjectQuery(name=project.name, limit=1))
+                if not upsert or not found:
+                    raise
+                said = {
+                    field: value
+                    for field in ("description", "extra", "reference_dataset_id", "trace_tier")
+                    if (value := getattr(project, field)) is not None
+                }
+                return self._engine.update_project(found[0].id, said) if said else found[0]
+
+        return await self._workers.run(create)
+
+    async def read(self, project_id: str) -> Project:
+        """Raises NotFound."""
+        found, _ = await self.find(ProjectQuery(ids=(project_id,), limit=1))
+        if not found:
+            raise NotFound(f"Project {project_id} not found")
+        return found[0]
+
+    async def find(self, query: ProjectQuery) -> tuple[list[Project], int]:
+        """A page, and how many there are in all."""
+        return await self._workers.run(lambda: self._engine.list_projects(query))
+
+    async def stats(self, projects: Sequence[Project]) -> dict[str, RunStats]:
+        """Figures of whole traces (roots, with their subtree totals), by project id."""
+
+        def count_up(seconds: float) -> dict[str, RunStats]:
+            return {
+                project.id: self._engine.stats(
+                    StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
+                    deadline_s=seconds,
+                ).get("", RunStats())
+                for project in projects
+            }
+
+        return await self._workers.run_within(count_up)
+
+    async def update(self, project_id: str, changes: Mapping[str, object]) -> Project:
+        """Raises NotFound, Conflict."""
+        return await self._workers.run(lambda: self._engine.update_project(project_id, changes))
+
+    async def delete(self, project_id: str) -> None:
+        """With its runs and their feedback. Raises NotFound."""
+        await self._workers.run(lambda: self._engine.delete_project(project_id))

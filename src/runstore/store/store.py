@@ -1,0 +1,53 @@
+"""The use cases over one engine and one folder, and the threads they share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from runstore.engine.base import Engine
+from runstore.limits import DECODE_THREADS
+from runstore.store.blobs import Blobs
+from runstore.store.feedback import FeedbackRecords
+from runstore.store.ingest import Clock, IngestWriter, Observer, now_us
+from runstore.store.projects import Projects
+from runstore.store.runs import Runs
+from runstore.store.signing import Signer
+from runstore.store.workers import QueryWorkers
+
+
+class Store:
+    """`decoders` is the pool for CPU work on what comes in. The store closes its engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        *,
+        clock: Clock = now_us,
+        observer: Observer | None = None,
+        ingest: IngestWriter | None = None,
+        queries: QueryWorkers | None = None,
+    ) -> None:
+        """Raises StorageError when the folder cannot be written."""
+        self.signer = Signer.open(folder)
+        self.blobs = Blobs(folder)
+        self.clock = clock
+        self.decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="runstore-decode")
+        self.ingest = ingest or IngestWriter(engine, self.decoders, clock=clock, observer=observer)
+        self._engine = engine
+        self._queries = queries or QueryWorkers(
+            observe=None if observer is None else observer.queried
+        )
+        self.runs = Runs(engine, self._queries)
+        self.projects = Projects(engine, self._queries)
+        self.feedback = FeedbackRecords(engine, self._queries, self.ingest)
+
+    @property
+    def is_ready(self) -> bool:
+        return self.ingest.is_open
+
+    def close(self) -> None:
+        """Write what was accepted, end what is running, close the engine. Blocks."""
+        self.ingest.close()
+        self._queries.close()
+        self.decoders.shutdown()
+        self._engine.close()

@@ -1,0 +1,72 @@
+"""Synchronous engine calls -> awaitables: a bounded pool of threads, a bounded wait, a deadline.
+
+The time a call waits for a thread counts towards its deadline: a query nobody can answer in time is
+refused before it costs anything.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from runstore.errors import Overloaded, QueryBudgetExceeded
+from runstore.limits import (
+    QUERIES_WAITING_MAX,
+    QUERY_SECONDS_MAX,
+    QUERY_THREADS,
+    RETRY_AFTER_S,
+)
+
+Answer = TypeVar("Answer")
+
+
+class QueryWorkers:
+    """Runs what reads the engine. A caller that is cancelled while he waits costs no thread."""
+
+    def __init__(
+        self,
+        threads: int = QUERY_THREADS,
+        waiting_max: int = QUERIES_WAITING_MAX,
+        seconds_max: float = QUERY_SECONDS_MAX,
+        observe: Callable[[float], None] | None = None,
+    ) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="runstore-query")
+        self._calls_max = threads + waiting_max
+        self._seconds_max = seconds_max
+        self._observe = observe
+        self._calls = 0  # running or waiting; only touched on the event loop
+
+    async def run(self, call: Callable[[], Answer]) -> Answer:
+        """For calls that are quick or cannot be stopped. Raises Overloaded."""
+        return await self.run_within(lambda _: call())
+
+    async def run_within(self, call: Callable[[float], Answer]) -> Answer:
+        """`call` is given the seconds it has left. Raises Overloaded, QueryBudgetExceeded."""
+        if self._calls >= self._calls_max:
+            raise Overloaded(
+                f"{self._calls} queries are under way already; send again in {RETRY_AFTER_S} s",
+                RETRY_AFTER_S,
+            )
+        started = time.monotonic()
+        deadline = started + self._seconds_max
+
+        def work() -> Answer:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise QueryBudgetExceeded(
+                    f"the query waited {self._seconds_max:g} s for its turn; ask fewer at a time"
+                )
+            return call(left)
+
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._calls -= 1
+            if self._observe is not None:
+                self._observe(time.monotonic() - started)
+
+    def close(self) -> None:
+        """Blocks until the running calls have ended; those that wait are cancelled."""
+        self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,73 @@
+"""Settings: the command line wins over the environment, the environment over the default."""
+
+from pathlib import Path
+
+import pytest
+
+from runstore.settings import Settings, SettingsError, key_hash, settings_from
+
+HASH = key_hash("secret")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "expected"),
+    [
+        ({}, {}, Settings()),
+        ({"RUNSTORE_HOST": "::1"}, {}, Settings(host="::1")),
+        ({"RUNSTORE_HOST": "::1"}, {"host": "localhost"}, Settings(host="localhost")),
+        ({"RUNSTORE_HOST": ""}, {"host": None}, Settings()),
+        ({"RUNSTORE_PORT": "0"}, {}, Settings(port=0)),
+        ({"RUNSTORE_PORT": "80"}, {"port": 0}, Settings(port=0)),
+        ({"RUNSTORE_DATA": "/d"}, {}, Settings(data=Path("/d"))),
+        ({"RUNSTORE_DATA": "/d"}, {"data": Path("/e")}, Settings(data=Path("/e"))),
+        ({"RUNSTORE_PRICES": "p.json"}, {}, Settings(prices=Path("p.json"))),
+        ({"RUNSTORE_LOG_LEVEL": "error"}, {}, Settings(log_level="error")),
+        ({"RUNSTORE_INSECURE": "1"}, {}, Settings(insecure=True)),
+        ({"RUNSTORE_INSECURE": "False"}, {}, Settings(insecure=False)),
+        ({"RUNSTORE_INSECURE": "0"}, {"insecure": True}, Settings(insecure=True)),
+        ({"RUNSTORE_API_KEYS": " secret ,"}, {}, Settings(api_key_hashes=(HASH,))),
+        ({"RUNSTORE_API_KEY_HASHES": HASH.upper()}, {}, Settings(api_key_hashes=(HASH,))),
+    ],
+)
+def test_settings_come_from(
+    environment: dict[str, str], said: dict[str, object], expected: Settings
+) -> None:
+    assert settings_from(environment, **said) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUNSTORE_PORT", "http"),
+        ("RUNSTORE_PORT", "65536"),
+        ("RUNSTORE_PORT", "-1"),
+        ("RUNSTORE_LOG_LEVEL", "loud"),
+        ("RUNSTORE_API_KEY_HASHES", "secret"),
+    ],
+)
+def test_a_setting_that_means_nothing_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        settings_from({name: value})
+
+
+def test_a_wrong_hash_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings_from({"RUNSTORE_API_KEY_HASHES": "my-plain-key"})
+    assert "my-plain-key" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "exposed"),
+    [
+        (Settings(), False),
+        (Settings(host="localhost"), False),
+        (Settings(host="::1"), False),
+        (Settings(host="0.0.0.0"), True),
+        (Settings(host="::"), True),
+        (Settings(host="192.168.1.2"), True),
+        (Settings(host="0.0.0.0", api_key_hashes=(HASH,)), False),
+    ],
+    ids=str,
+)
+def test_exposed_means_reachable_by_anyone(settings: Settings, exposed: bool) -> None:
+    assert settings.is_exposed is exposed
