@@ -54,6 +54,7 @@ USAGE_USD_MAX = 10**5  # cost of one run; sums in picodollars then fit 64 bits f
 USAGE_DETAILS_MAX = 100  # kinds of tokens one run may break its prompt or answer down into
 PRICE_LOOKUPS_MAX = 10_000  # model names whose price is remembered: senders choose the names
 MODEL_NAME_CHARS_MAX = 300  # a longer model name has no price
+FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first

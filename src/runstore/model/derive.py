@@ -15,7 +15,6 @@ from runstore.model.usage_found import found_usage
 
 DEPTH_KEY = "ls_run_depth"
 THREAD_KEYS = ("session_id", "conversation_id", "thread_id")  # of metadata, the first counts
-_NO_OUTPUTS = frozenset({None, b"{}", b"null"})
 _UNREAD: Any = object()
 
 
@@ -93,7 +92,8 @@ def _status(run: Run, metadata: dict[str, Any]) -> str:
     if run.said_status in STATUSES and run.said_status != "pending":
         assert run.said_status is not None
         return run.said_status
-    return "success" if run.end_us is not None or run.outputs not in _NO_OUTPUTS else "pending"
+    has_ended = run.end_us is not None or run.outputs not in (None, b"{}", b"null")
+    return "success" if has_ended else "pending"
 
 
 def _thread_id(metadata: dict[str, Any]) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from runstore.errors import InvalidRequest, TooLarge
 from runstore.filter.check import compile_filter
+from runstore.filter.rewrite import rewrite
 from runstore.filter.tree import And, Compare, Constant, Node, Not, OneOf, Present, Search
 from runstore.limits import IDS_MAX, PAGE_RUNS_MAX, SEARCH_WORDS_MAX
 from runstore.model.query import RunQuery
@@ -50,9 +51,7 @@ def _where(query: RunQuery) -> Node | None:
             terms.append(node)
     if query.query is not None and query.query.strip():
         terms.append(search_of(query.query))
-    if len(terms) < 2:
-        return terms[0] if terms else None
-    return And(tuple(terms))
+    return rewrite(And(tuple(terms))) if terms else None
 
 
 def _body_terms(query: RunQuery) -> list[Node]:
@@ -81,6 +80,13 @@ def _body_terms(query: RunQuery) -> list[Node]:
     if query.end_max_us is not None:
         terms.append(Compare("end_time", "lt", query.end_max_us))
     return terms
+
+
+def only_roots(scope: RunScope) -> bool:
+    """Whether the scope asks for root runs and no others: figures are then of whole traces."""
+    roots = Compare("is_root", "eq", True)
+    where = scope.where
+    return where == roots or (isinstance(where, And) and roots in where.terms)
 
 
 def search_of(text: str) -> Search:
