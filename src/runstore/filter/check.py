@@ -18,18 +18,15 @@ from runstore.filter.entrytests import (
 from runstore.filter.errors import At, FilterError, Source
 from runstore.filter.fields import (
     ALLOWED_FIELDS,
-    ALLOWED_FUNCTIONS,
     ENTRY_KINDS,
     FIELDS,
-    FORMS,
-    FUNCTION_NAMES,
     REFUSED,
     SEARCHED,
-    UNKNOWN_FUNCTIONS,
     Field,
     Kind,
     find,
 )
+from runstore.filter.functions import ALLOWED_FUNCTIONS, FORMS, FUNCTION_NAMES, UNKNOWN_FUNCTIONS
 from runstore.filter.parse import parse
 from runstore.filter.rewrite import rewrite
 from runstore.filter.syntax import Arg, Call, List, Literal, Name
@@ -177,7 +174,7 @@ def _attribute_comparison(
     function: str, row: Field, key: str, literals: list[Literal], source: Source
 ) -> Node:
     """One single-valued attribute. In a list, null means absent."""
-    attribute = f"{row.in_tree}.{key}" if key else row.in_tree
+    attribute = f"{row.in_tree}.{key}" if row.is_dotted else row.in_tree
     present = Present(attribute)
     if function == "exists":
         return present
@@ -218,13 +215,19 @@ def _checked_field(function: str, call: Call, source: Source) -> tuple[Field, st
 
 def _does_not_apply(function: str, row: Field, call: Call, source: Source) -> FilterError:
     hint = ""
-    if row.kind is Kind.PAYLOAD:
+    if row.kind is Kind.PAYLOAD and _is_object(call.args[-1]):
+        hint = f"has({row.name}, {source.text[call.args[-1].at.start : call.args[-1].at.end]})"
+    elif row.kind is Kind.PAYLOAD:
         hint = f"one key of it: {function}({row.name}.key, ...)"
     elif function == "has":
         hint = f"eq({row.name}, ...)"
     return source.error(
         f"{function} does not apply to {row.name}", call.function_at, hint, row.functions
     )
+
+
+def _is_object(arg: Arg) -> bool:
+    return isinstance(arg, Literal) and str(arg.value).lstrip().startswith("{")
 
 
 def _parts(arg: Arg) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The fields and functions a filter may name: the one table check, docs and the UI read."""
+"""The fields a filter may name: the one table check, docs and the UI read."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -74,71 +74,104 @@ class Field(NamedTuple):
         return self.attribute or self.name.removesuffix(".<k>")
 
     @property
+    def is_dotted(self) -> bool:
+        return self.name.endswith(".<k>")
+
+    @property
     def functions(self) -> tuple[str, ...]:
         return FUNCTIONS_OF[self.kind] + (("search",) if self.searched else ())
 
 
 # fmt: off
 ROWS = (
-    Field("id",                   Kind.UUID,     "the run's id", aliases=("run_id",)),
-    Field("name",                 Kind.TEXT,     "what was traced, as its author calls it", searched=True),
-    Field("run_type",             Kind.TEXT,     "llm, chain, tool, retriever, embedding, prompt or parser"),
-    Field("status",               Kind.TEXT,     "pending, success, error or interrupted"),
-    Field("error",                Kind.TEXT,     "the error's text; absent when there is none; eq(error, true): there is one", searched=True),
-    Field("start_time",           Kind.TIME,     "when it started", unit="ISO-8601"),
-    Field("end_time",             Kind.TIME,     "when it ended; absent while it runs", unit="ISO-8601"),
-    Field("first_token_time",     Kind.TIME,     "when its first token came; absent if not streamed", unit="ISO-8601"),
-    Field("latency",              Kind.DURATION, "end_time - start_time; absent while it runs", unit="s"),
-    Field("total_tokens",         Kind.TOKENS,   "of it and its descendants; 0 without usage", unit="tokens"),
-    Field("prompt_tokens",        Kind.TOKENS,   "of it and its descendants; 0 without usage", unit="tokens"),
-    Field("completion_tokens",    Kind.TOKENS,   "of it and its descendants; 0 without usage", unit="tokens"),
-    Field("total_cost",           Kind.COST,     "of it and its descendants; absent if unknown", unit="USD"),
-    Field("prompt_cost",          Kind.COST,     "of it and its descendants; absent if unknown", unit="USD"),
-    Field("completion_cost",      Kind.COST,     "of it and its descendants; absent if unknown", unit="USD"),
-    Field("prompt_token_details.<k>",     Kind.TOKENS, "part of the prompt tokens, such as cache_read", unit="tokens"),
-    Field("completion_token_details.<k>", Kind.TOKENS, "part of the completion tokens, such as reasoning", unit="tokens"),
-    Field("prompt_cost_details.<k>",      Kind.COST,   "part of the prompt cost", unit="USD"),
-    Field("completion_cost_details.<k>",  Kind.COST,   "part of the completion cost", unit="USD"),
-    Field("tags",                 Kind.TAGS,     "labels the author gave", family="tags", part="key", searched=True),
-    Field("metadata",             Kind.PAYLOAD,  "extra.metadata, as a whole", family="metadata", searched=True),
-    Field("metadata.<k>",         Kind.PATH,     "its value at a key", family="metadata"),
-    Field("metadata_key",         Kind.ENTRY_KEY,   "an entry's key (dotted path)", family="metadata", part="key"),
-    Field("metadata_value",       Kind.ENTRY_VALUE, "the same entry's value", family="metadata", part="value"),
-    Field("inputs",               Kind.PAYLOAD,  "the inputs, as a whole", family="inputs", searched=True),
-    Field("inputs.<k>",           Kind.PATH,     "their value at a key", family="inputs"),
-    Field("input_key",            Kind.ENTRY_KEY,   "an entry's key (dotted path)", family="inputs", part="key"),
-    Field("input_value",          Kind.ENTRY_VALUE, "the same entry's value", family="inputs", part="value"),
-    Field("outputs",              Kind.PAYLOAD,  "the outputs, as a whole", family="outputs", searched=True),
-    Field("outputs.<k>",          Kind.PATH,     "their value at a key", family="outputs"),
-    Field("output_key",           Kind.ENTRY_KEY,   "an entry's key (dotted path)", family="outputs", part="key"),
-    Field("output_value",         Kind.ENTRY_VALUE, "the same entry's value", family="outputs", part="value"),
-    Field("extra",                Kind.PAYLOAD,  "what else the tracer sent, as a whole", family="extra"),
-    Field("extra.<k>",            Kind.PATH,     "its value at a key", family="extra"),
-    Field("feedback_key",         Kind.ENTRY_KEY,   "a feedback record's key", family="feedback", part="key"),
-    Field("feedback_score",       Kind.ENTRY_SCORE, "the same record's score; true is 1, false is 0", family="feedback", part="score"),
-    Field("feedback_value",       Kind.ENTRY_VALUE, "the same record's value", family="feedback", part="value"),
-    Field("feedback_comment",     Kind.ENTRY_TEXT,  "the same record's comment", family="feedback", part="comment"),
-    Field("feedback_source",      Kind.ENTRY_TEXT,  "the same record's source type: api, app or model", family="feedback", part="source"),
-    Field("feedback.<k>",         Kind.KEY_SCORE, "the score of a record with this key", family="feedback"),
-    Field("is_root",              Kind.BOOL,     "the run has no parent"),
-    Field("trace_id",             Kind.UUID,     "the id of the root of its trace"),
-    Field("parent_run_id",        Kind.UUID,     "the run it is a direct child of; absent at the root"),
-    Field("dotted_order",         Kind.TEXT,     "its place in the trace, as sortable text"),
-    Field("thread_id",            Kind.TEXT,     "the conversation: metadata session_id, conversation_id or thread_id"),
-    Field("reference_example_id", Kind.UUID,     "the dataset example it was run on"),
-    Field("session_id",           Kind.UUID,     "the project's id", attribute="project_id", aliases=("project_id",)),
-    Field("session_name",         Kind.TEXT,     "the project's name", attribute="project_name", aliases=("project_name",)),
+    Field("id", Kind.UUID, "the run's id", aliases=("run_id",)),
+    Field("name", Kind.TEXT, "what was traced, as its author calls it", searched=True),
+    Field("run_type", Kind.TEXT, "llm, chain, tool, retriever, embedding, prompt or parser"),
+    Field("status", Kind.TEXT, "pending, success, error or interrupted"),
+    Field("error", Kind.TEXT,
+          "the error's text; absent when there is none; eq(error, true): there is one",
+          searched=True),
+    Field("start_time", Kind.TIME, "when it started", unit="ISO-8601"),
+    Field("end_time", Kind.TIME, "when it ended; absent while it runs", unit="ISO-8601"),
+    Field("first_token_time", Kind.TIME, "when its first token came; absent if not streamed",
+          unit="ISO-8601"),
+    Field("latency", Kind.DURATION, "end_time - start_time; absent while it runs", unit="s"),
+    Field("total_tokens", Kind.TOKENS, "of it and its descendants; 0 without usage",
+          unit="tokens"),
+    Field("prompt_tokens", Kind.TOKENS, "of it and its descendants; 0 without usage",
+          unit="tokens"),
+    Field("completion_tokens", Kind.TOKENS, "of it and its descendants; 0 without usage",
+          unit="tokens"),
+    Field("total_cost", Kind.COST, "of it and its descendants; absent if unknown", unit="USD"),
+    Field("prompt_cost", Kind.COST, "of it and its descendants; absent if unknown", unit="USD"),
+    Field("completion_cost", Kind.COST, "of it and its descendants; absent if unknown",
+          unit="USD"),
+    Field("prompt_token_details.<k>", Kind.TOKENS, "part of the prompt tokens, such as cache_read",
+          unit="tokens"),
+    Field("completion_token_details.<k>", Kind.TOKENS,
+          "part of the completion tokens, such as reasoning", unit="tokens"),
+    Field("prompt_cost_details.<k>", Kind.COST, "part of the prompt cost", unit="USD"),
+    Field("completion_cost_details.<k>", Kind.COST, "part of the completion cost", unit="USD"),
+    Field("tags", Kind.TAGS, "labels the author gave", family="tags", part="key", searched=True),
+    Field("metadata", Kind.PAYLOAD, "extra.metadata, as a whole", family="metadata",
+          searched=True),
+    Field("metadata.<k>", Kind.PATH, "its value at a key", family="metadata"),
+    Field("metadata_key", Kind.ENTRY_KEY, "an entry's key (dotted path)", family="metadata",
+          part="key"),
+    Field("metadata_value", Kind.ENTRY_VALUE, "the same entry's value", family="metadata",
+          part="value"),
+    Field("inputs", Kind.PAYLOAD, "the inputs, as a whole", family="inputs", searched=True),
+    Field("inputs.<k>", Kind.PATH, "their value at a key", family="inputs"),
+    Field("input_key", Kind.ENTRY_KEY, "an entry's key (dotted path)", family="inputs",
+          part="key"),
+    Field("input_value", Kind.ENTRY_VALUE, "the same entry's value", family="inputs",
+          part="value"),
+    Field("outputs", Kind.PAYLOAD, "the outputs, as a whole", family="outputs", searched=True),
+    Field("outputs.<k>", Kind.PATH, "their value at a key", family="outputs"),
+    Field("output_key", Kind.ENTRY_KEY, "an entry's key (dotted path)", family="outputs",
+          part="key"),
+    Field("output_value", Kind.ENTRY_VALUE, "the same entry's value", family="outputs",
+          part="value"),
+    Field("extra", Kind.PAYLOAD, "what else the tracer sent, as a whole", family="extra"),
+    Field("extra.<k>", Kind.PATH, "its value at a key", family="extra"),
+    Field("feedback_key", Kind.ENTRY_KEY, "a feedback record's key", family="feedback",
+          part="key"),
+    Field("feedback_score", Kind.ENTRY_SCORE, "the same record's score; true is 1, false is 0",
+          family="feedback", part="score"),
+    Field("feedback_value", Kind.ENTRY_VALUE, "the same record's value", family="feedback",
+          part="value"),
+    Field("feedback_comment", Kind.ENTRY_TEXT, "the same record's comment", family="feedback",
+          part="comment"),
+    Field("feedback_source", Kind.ENTRY_TEXT, "the same record's source type: api, app or model",
+          family="feedback", part="source"),
+    Field("feedback.<k>", Kind.KEY_SCORE, "the score of a record with this key",
+          family="feedback"),
+    Field("is_root", Kind.BOOL, "the run has no parent"),
+    Field("trace_id", Kind.UUID, "the id of the root of its trace"),
+    Field("parent_run_id", Kind.UUID, "the run it is a direct child of; absent at the root"),
+    Field("dotted_order", Kind.TEXT, "its place in the trace, as sortable text"),
+    Field("thread_id", Kind.TEXT,
+          "the conversation: metadata session_id, conversation_id or thread_id"),
+    Field("reference_example_id", Kind.UUID, "the dataset example it was run on"),
+    Field("session_id", Kind.UUID, "the project's id", attribute="project_id",
+          aliases=("project_id",)),
+    Field("session_name", Kind.TEXT, "the project's name", attribute="project_name",
+          aliases=("project_name",)),
 )
 
 REFUSED = {  # names of LangSmith, of its UI and of other stores -> what to write here
-    "execution_order":    "eq(is_root, true) finds the first run of a trace; dotted_order and start_time give the order",
+    "execution_order":
+        "eq(is_root, true) finds the first run of a trace; dotted_order gives the order",
     "child_execution_order": "dotted_order and start_time give the order",
     "run_count":          "counts belong to threads, not to runs; POST /runs/stats counts runs",
-    "child_run_ids":      'a parent is found from its child: eq(parent_run_id, "..."), or tree_filter',
-    "direct_child_run_ids": 'a parent is found from its child: eq(parent_run_id, "..."), or tree_filter',
+    "child_run_ids":
+        'a parent is found from its child: eq(parent_run_id, "..."), or tree_filter',
+    "direct_child_run_ids":
+        'a parent is found from its child: eq(parent_run_id, "..."), or tree_filter',
     "child_runs":         "conditions on other runs of the trace go into tree_filter",
     "parent_run_ids":     "use parent_run_id, or trace_id for all runs of a trace",
-    "feedback_stats":     'and(eq(feedback_key, "k"), gte(feedback_score, 0.5)), or gte(feedback.k, 0.5)',
+    "feedback_stats":
+        'and(eq(feedback_key, "k"), gte(feedback_score, 0.5)), or gte(feedback.k, 0.5)',
     "feedback":           "name its key: gte(feedback.correctness, 0.5)",
     "feedback_error":     "use feedback_key, feedback_score, feedback_value, feedback_comment",
     "prompt_token_details": "name the detail: gt(prompt_token_details.cache_read, 0)",
@@ -155,7 +188,8 @@ REFUSED = {  # names of LangSmith, of its UI and of other stores -> what to writ
     "serialized":         "runs are not filtered by serialized",
     "manifest_id":        "runs are not filtered by manifest",
     "last_queued_at":     "runs are not filtered by queue",
-    "time_to_first_token": "first_token_time is a time; runs are not filtered by its distance from the start",
+    "time_to_first_token":
+        "first_token_time is a time; runs are not filtered by its distance from the start",
     "duration":           "use latency",
     "duration_ms":        'use latency: gt(latency, "500ms")',
     "cost":               "use total_cost",
@@ -176,75 +210,11 @@ REFUSED = {  # names of LangSmith, of its UI and of other stores -> what to writ
     "error_message":      "use error",
     "metadata_keys":      "use metadata_key",
 }
-
-
-class Function(NamedTuple):
-    name: str
-    form: str
-    meaning: str
-    aliases: tuple[str, ...] = ()
-
-
-FUNCTIONS = (
-    Function("eq",      "eq(field, value)",         "equal; with null: absent"),
-    Function("neq",     "neq(field, value)",        "there and not equal; with null: there", aliases=("ne",)),
-    Function("gt",      "gt(field, value)",         "greater"),
-    Function("gte",     "gte(field, value)",        "greater or equal"),
-    Function("lt",      "lt(field, value)",         "less"),
-    Function("lte",     "lte(field, value)",        "less or equal"),
-    Function("in",      "in(field, [a, b, ...])",   "equal to one of these; null in the list: or absent"),
-    Function("nin",     "nin(field, [a, b, ...])",  "there and equal to none of these"),
-    Function("has",     'has(tags, "x")',           "has the tag; has(metadata, \"k\"): has the key; has(metadata, '{\"k\": 1}'): has every leaf"),
-    Function("exists",  "exists(field)",            'there; exists(metadata, "k"): has the key'),
-    Function("like",    'like(field, "%x_")',       "matches the pattern, whatever the case: % any text, _ one character; without either: contains"),
-    Function("notlike", 'notlike(field, "%x_")',    "there and does not match the pattern"),
-    Function("regex",   'regex(field, "^a.*b$")',   "the RE2 pattern is found in it"),
-    Function("search",  'search("words")',          'full text, all words, any order; search(inputs, "words"): there only'),
-    Function("and",     "and(a, b, ...)",           "all hold; tests of one family speak about one entry"),
-    Function("or",      "or(a, b, ...)",            "at least one holds"),
-    Function("not",     "not(a)",                   "does not hold"),
-)
-
-UNKNOWN_FUNCTIONS = {  # what people write -> what to write here
-    "contain":     'like(name, "%x%")',
-    "contains":    'like(name, "%x%"), or has(tags, "x")',
-    "includes":    'has(tags, "x")',
-    "startswith":  'like(name, "x%")',
-    "starts_with": 'like(name, "x%")',
-    "endswith":    'like(name, "%x")',
-    "ends_with":   'like(name, "%x")',
-    "matches":     'regex(name, "...")',
-    "match":       'regex(name, "...")',
-    "ilike":       "like, which ignores case already",
-    "not_like":    "notlike",
-    "not_in":      "nin",
-    "notin":       "nin",
-    "equals":      "eq",
-    "equal":       "eq",
-    "not_equals":  "neq",
-    "ge":          "gte",
-    "le":          "lte",
-    "between":     "and(gte(field, low), lte(field, high))",
-    "is_null":     "eq(field, null)",
-    "isnull":      "eq(field, null)",
-    "is_not_null": "exists(field)",
-    "has_key":     'has(metadata, "k")',
-    "has_tag":     'has(tags, "x")',
-    "has_error":   "eq(error, true)",
-    "has_feedback": 'has(feedback_key, "k"), or exists(feedback_key)',
-    "is_root":     "eq(is_root, true)",
-    "now":         'an absolute time: gt(start_time, "2026-01-31T12:00:00Z")',
-    "text":        'search("words")',
-    "fulltext":    'search("words")',
-}
 # fmt: on
 
-FIELDS = {name: row for row in ROWS if "<k>" not in row.name for name in (row.name, *row.aliases)}
-DOTTED = {row.name.removesuffix(".<k>"): row for row in ROWS if row.name.endswith(".<k>")}
-FUNCTION_NAMES = {name: row.name for row in FUNCTIONS for name in (row.name, *row.aliases)}
-FORMS = {row.name: row.form for row in FUNCTIONS}
+FIELDS = {name: row for row in ROWS if not row.is_dotted for name in (row.name, *row.aliases)}
+DOTTED = {row.in_tree: row for row in ROWS if row.is_dotted}
 ALLOWED_FIELDS = tuple(row.name for row in ROWS)
-ALLOWED_FUNCTIONS = tuple(row.name for row in FUNCTIONS)
 SEARCHED = tuple(row.name for row in ROWS if row.searched)
 
 

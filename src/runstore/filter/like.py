@@ -49,12 +49,38 @@ def like_regex(pattern: str) -> str:
 @lru_cache(maxsize=1024)
 def like_test(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches, in time linear in its length."""
-    match pieces(pattern):
-        case [(True, "%"), (False, text), (True, "%")]:  # contains: no need of a pattern
-            wanted = text.casefold()
-            return lambda text: wanted in text.casefold()
+    found = pieces(pattern)
+    if (True, "_") not in found:
+        return _stretches(found)
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
     fullmatch = re2.compile(like_regex(pattern), options).fullmatch
     return lambda text: fullmatch(text.casefold()) is not None
+
+
+def _stretches(found: list[tuple[bool, str]]) -> Callable[[str], bool]:
+    """Without _ : the stretches of text between % in order, each at the first place it can be."""
+    texts = [""]
+    for is_wild, text in found:
+        if is_wild:
+            texts.append("")
+        else:
+            texts[-1] = text.casefold()
+    if len(texts) == 1:
+        return lambda text: text.casefold() == texts[0]
+    first, *between, last = texts
+
+    def matches(text: str) -> bool:
+        folded = text.casefold()
+        place, end = len(first), len(folded) - len(last)
+        if place > end or not folded.startswith(first) or not folded.endswith(last):
+            return False
+        for stretch in between:
+            place = folded.find(stretch, place, end)
+            if place < 0:
+                return False
+            place += len(stretch)
+        return True
+
+    return matches
