@@ -108,7 +108,7 @@ def _thread_id(metadata: dict[str, Any]) -> str | None:
 
 def _first_token_us(events: JsonText | None) -> int | None:
     # Looked for before decoding: few runs stream, and those that do have many events.
-    if events is None or b"new_token" not in events:
+    if events is None or events.find(b"new_token") < 0:
         return None
     decoded = decode(events)
     times = (

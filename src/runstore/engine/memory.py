@@ -1,0 +1,247 @@
+"""The engine that keeps everything in dictionaries: for tests, and the second opinion.
+
+Built on merge, derive and match alone. What it answers is what the other engines must answer.
+Nothing survives the process.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from runstore.engine.memory_view import Deadline, View
+from runstore.errors import Conflict, NotFound
+from runstore.model.batch import Batch
+from runstore.model.derive import Values, derive
+from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.model.identity import resettle, settle
+from runstore.model.jsontext import decode
+from runstore.model.merge import merge
+from runstore.model.prices import Prices
+from runstore.model.project import Project, ProjectQuery
+from runstore.model.query import Page
+from runstore.model.run import Attachment, Refusal, Run, RunMessage
+from runstore.model.stats import RunStats
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+
+Changeable = TypeVar("Changeable", Project, Feedback)
+DEFAULT_PROJECT = "default"  # of creates that name none; source: docs/wire.md#projects
+
+
+class MemoryEngine:
+    def __init__(self, prices: Prices | None = None) -> None:
+        self._prices = Prices.load() if prices is None else prices
+        self._lock = threading.RLock()
+        self._runs: dict[str, Run] = {}
+        self._projects: dict[str, Project] = {}
+        self._feedback: dict[str, Feedback] = {}
+        self._view: View | None = None  # of what is there now; made when it is asked for
+
+    # Writing.
+
+    def prepare(self, batch: Batch, now_us: int) -> Batch:
+        return batch
+
+    def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
+        with self._lock:
+            self._view = None
+            return [self._take(batch, now_us) for batch in batches]
+
+    def _take(self, batch: Batch, now_us: int) -> list[Refusal]:
+        refusals = []
+        for message in batch.messages:
+            try:
+                self._take_message(message, now_us)
+            except ValueError as error:
+                refusals.append(Refusal(message.id, str(error)))
+        for record in batch.feedback:
+            self._feedback[record.id] = replace(record)
+        return refusals
+
+    def _take_message(self, message: RunMessage, now_us: int) -> None:
+        before = self._runs.get(message.id)
+        project = self._project_of(message, now_us)
+        run = merge(before, message, now_us, None if project is None else project.id)
+        if project is not None:
+            self._projects[project.id] = project
+        if run.provisional and run.parent_run_id is not None:
+            settle(run, self._runs.get(run.parent_run_id))
+        self._runs[run.id] = run
+        changed = [run]
+        if before is None or before.dotted_order != run.dotted_order:
+            changed += resettle(run, self._provisional_children)
+        for one in changed:
+            derive(one, self._prices, Values(one))
+
+    def _provisional_children(self, run_id: str) -> Iterable[Run]:
+        return [
+            run for run in self._runs.values() if run.provisional and run.parent_run_id == run_id
+        ]
+
+    def _project_of(self, message: RunMessage, now_us: int) -> Project | None:
+        """The project a message names, made if it is new; None if it names none."""
+        if message.project_id is not None:
+            if message.project_id not in self._projects:
+                raise ValueError(f"project {message.project_id} not found")
+            return self._projects[message.project_id]
+        name = message.project_name or (None if message.is_patch else DEFAULT_PROJECT)
+        if name is None:
+            return None
+        return self._project_named(name) or Project(
+            id=str(uuid.uuid4()), name=name, start_us=now_us
+        )
+
+    def _project_named(self, name: str) -> Project | None:
+        return next((one for one in self._projects.values() if one.name == name), None)
+
+    # Reading runs.
+
+    def _now(self) -> View:
+        with self._lock:
+            if self._view is None:
+                self._view = View(self._runs, self._projects, self._feedback.values())
+            return self._view
+
+    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
+        return self._now().page(plan, Deadline(deadline_s))
+
+    def explain_runs(self, plan: RunPlan) -> list[str]:
+        return [f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"]
+
+    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
+        return self._now().stats(plan, Deadline(deadline_s))
+
+    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int:
+        return sum(1 for _ in self._now().in_scope(scope, Deadline(deadline_s)))
+
+    def attachments(self, run_id: str) -> tuple[Attachment, ...]:
+        with self._lock:
+            run = self._runs.get(run_id)
+            return () if run is None else run.attachments
+
+    def delete_traces(self, trace_ids: Sequence[str]) -> int:
+        with self._lock:
+            wanted = set(trace_ids)
+            gone = {run.id for run in self._runs.values() if run.trace_id in wanted}
+            self._drop(gone, wanted, set())
+            return len(gone)
+
+    def _drop(self, run_ids: set[str], trace_ids: set[str], project_ids: set[str]) -> None:
+        self._view = None
+        for run_id in run_ids:
+            del self._runs[run_id]
+        self._feedback = {
+            record.id: record
+            for record in self._feedback.values()
+            if record.run_id not in run_ids
+            and record.trace_id not in trace_ids
+            and record.project_id not in project_ids
+        }
+
+    # Projects.
+
+    def create_project(self, project: Project) -> Project:
+        with self._lock:
+            if project.id in self._projects:
+                raise Conflict(f"project {project.id} exists already")
+            self._check_name(project)
+            self._view = None
+            self._projects[project.id] = replace(project)
+            return replace(project)
+
+    def update_project(self, project_id: str, changes: Mapping[str, object]) -> Project:
+        with self._lock:
+            project = _changed(self._project(project_id), changes)
+            self._check_name(project)
+            self._view = None
+            self._projects[project_id] = project
+            return replace(project)
+
+    def _project(self, project_id: str) -> Project:
+        if project_id not in self._projects:
+            raise NotFound(f"Project {project_id} not found")
+        return self._projects[project_id]
+
+    def _check_name(self, project: Project) -> None:
+        other = self._project_named(project.name)
+        if other is not None and other.id != project.id:
+            raise Conflict(f"a project named {project.name!r} exists already")
+
+    def delete_project(self, project_id: str) -> None:
+        with self._lock:
+            self._project(project_id)
+            gone = {run.id for run in self._runs.values() if run.project_id == project_id}
+            self._drop(gone, set(), {project_id})
+            del self._projects[project_id]
+
+    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
+        with self._lock:
+            found = [replace(one) for one in self._projects.values() if _asked_for(one, query)]
+        by_name = query.sort_by == "name"
+        found.sort(
+            key=lambda one: (one.name if by_name else one.start_us, one.id),
+            reverse=query.descending,
+        )
+        return found[query.offset : query.offset + query.limit], len(found)
+
+    # Feedback.
+
+    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
+        return [replace(record) for record in self._now().list_feedback(query)]
+
+    def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
+        with self._lock:
+            self._view = None
+            record = _changed(self._record(feedback_id), changes)
+            self._feedback[feedback_id] = record
+            return self.list_feedback(FeedbackQuery(ids=(feedback_id,)))[0]
+
+    def delete_feedback(self, feedback_id: str) -> None:
+        with self._lock:
+            self._record(feedback_id)
+            self._view = None
+            del self._feedback[feedback_id]
+
+    def _record(self, feedback_id: str) -> Feedback:
+        if feedback_id not in self._feedback:
+            raise NotFound(f"Feedback {feedback_id} not found")
+        return self._feedback[feedback_id]
+
+    def close(self) -> None:
+        pass
+
+
+def _changed(thing: Changeable, changes: Mapping[str, Any]) -> Changeable:
+    assert "id" not in changes
+    return replace(thing, **changes)
+
+
+def _asked_for(project: Project, query: ProjectQuery) -> bool:
+    for wanted, have in (
+        (query.ids, project.id),
+        (query.reference_dataset_ids, project.reference_dataset_id),
+    ):
+        if wanted is not None and have not in wanted:
+            return False
+    if query.name is not None and query.name != project.name:
+        return False
+    contained = query.name_contains
+    if contained is not None and contained.casefold() not in project.name.casefold():
+        return False
+    if query.is_experiment not in (None, project.reference_dataset_id is not None):
+        return False
+    if query.metadata is None:
+        return True
+    extra = None if project.extra is None else decode(project.extra)
+    metadata = extra.get("metadata") if isinstance(extra, dict) else None
+    have_entries = metadata if isinstance(metadata, dict) else {}
+    return all(
+        key in have_entries and _same(have_entries[key], value)
+        for key, value in decode(query.metadata).items()
+    )
+
+
+def _same(have: object, want: object) -> bool:
+    """JSON equality: true is not 1."""
+    return isinstance(have, bool) == isinstance(want, bool) and have == want
