@@ -17,6 +17,7 @@ QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits
 QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
 QUERY_THREADS = 4  # queries that run at the same time; SQLite frees the GIL
 QUERIES_WAITING_MAX = 200  # queries waiting for a thread; past it the answer is 429
+TRACES_DELETED_MAX = 1_000  # traces in one POST /runs/delete; each is a search of its own
 CURSOR_CHARS_MAX = 1_024
 STATS_GROUPS_MAX = 1_000  # groups in one answer of POST /runs/stats
 IDS_MAX = 100_000  # ids in one query

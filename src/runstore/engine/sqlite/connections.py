@@ -1,0 +1,154 @@
+"""Connections to one folder's database: their settings, and the functions SQL calls back."""
+
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from runstore.engine.sqlite.projects import metadata_contains, name_contains
+from runstore.errors import QueryBudgetExceeded, StorageError
+from runstore.sql.sqlite.payload_tests import PayloadTest, metadata_text, tags_text
+from runstore.sql.sqlite.select import Statement
+
+DATABASE = "runs.db"
+PAGE_BYTES = 8192
+CACHE_KIB_WRITER = 64 * 1024  # the page cache of the writer; the system's cache holds the rest
+CACHE_KIB_READER = 16 * 1024
+MMAP_BYTES = 8 * 1024**3  # mapped, not allocated: readers share the system's cache
+BUSY_MS = 10_000  # another process may be checkpointing
+WAL_PAGES = 4_000  # about 32 MB between checkpoints
+STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the clock, about 1 ms
+
+
+class Connection:
+    """One apsw connection, used by one thread at a time."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        flags = (
+            apsw.SQLITE_OPEN_READONLY
+            if read_only
+            else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        )
+        self.raw = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+        self._tests: Sequence[PayloadTest] = ()
+        self._deadline: float | None = None
+        self.raw.set_busy_timeout(BUSY_MS)
+        self.raw.create_scalar_function("holds", self._holds, 2, deterministic=True)
+        self.raw.create_scalar_function(
+            "metadata_text", lambda *a: metadata_text(*a), 1, deterministic=True
+        )
+        self.raw.create_scalar_function(
+            "tags_text", lambda *a: tags_text(*a), 1, deterministic=True
+        )
+        self.raw.create_scalar_function("casefold_contains", lambda *a: name_contains(*a), 2)
+        self.raw.create_scalar_function("metadata_contains", lambda *a: metadata_contains(*a), 2)
+        cache = CACHE_KIB_READER if read_only else CACHE_KIB_WRITER
+        for pragma in (
+            f"cache_size = -{cache}",
+            f"mmap_size = {MMAP_BYTES}",
+            "temp_store = MEMORY",
+        ):
+            self.raw.execute(f"PRAGMA {pragma}")
+        if read_only:
+            # Made outside of any transaction, for snapshots end in a rollback.
+            self.raw.execute(
+                "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'inverted', 'row')"
+            )
+
+    def _holds(self, *arguments: Any) -> bool:
+        slot, value = arguments
+        held: bool = self._tests[slot](value)
+        return held
+
+    def rows(self, statement: Statement) -> Generator[tuple[Any, ...], None, None]:
+        """Rows as they are found. One statement with tests at a time."""
+        self._tests = statement.tests
+        yield from self.raw.execute(statement.text, statement.values)
+
+    def all(self, statement: Statement) -> list[tuple[Any, ...]]:
+        return list(self.rows(statement))
+
+    def words(self, prefix: str, limit: int) -> list[str]:
+        """Up to `limit` indexed terms that begin with `prefix`, in order."""
+        found = self.raw.execute(
+            "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ? LIMIT ?",
+            (prefix, prefix + "\U0010ffff", limit),
+        )
+        return [term for (term,) in found]
+
+    @contextmanager
+    def snapshot(self, deadline_s: float | None = None) -> Iterator["Connection"]:
+        """Everything read inside is of one moment. Raises QueryBudgetExceeded past the deadline."""
+        if deadline_s is not None:
+            self._deadline = time.monotonic() + deadline_s
+            self.raw.set_progress_handler(self._is_late, STEPS_BETWEEN_CHECKS)
+        try:
+            self.raw.execute("BEGIN")
+            try:
+                yield self
+            finally:
+                if self.raw.in_transaction:
+                    self.raw.execute("ROLLBACK")
+        except apsw.InterruptError as error:
+            raise QueryBudgetExceeded(
+                f"the query ran past its time budget of {deadline_s:g} s;"
+                " narrow it with start_time, a project or a more selective filter"
+            ) from error
+        except apsw.Error as error:
+            raise StorageError(f"the data folder could not be read: {error}") from error
+        finally:
+            self._tests = ()
+            if deadline_s is not None:
+                self.raw.set_progress_handler(None, 0)
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+class Readers:
+    """One read-only connection a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: list[Connection] = []
+
+    def get(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = Connection(self._path, read_only=True)
+            self._local.connection = connection
+            with self._lock:
+                self._all.append(connection)
+        return connection
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+
+
+def open_writer(path: Path, *, full_sync: bool) -> Connection:
+    """The folder's one writing connection. Raises StorageError."""
+    try:
+        connection = Connection(path, read_only=False)
+        for pragma in (
+            f"page_size = {PAGE_BYTES}",
+            "journal_mode = WAL",
+            f"synchronous = {'FULL' if full_sync else 'NORMAL'}",
+            f"wal_autocheckpoint = {WAL_PAGES}",
+            "foreign_keys = OFF",
+        ):
+            connection.raw.execute(f"PRAGMA {pragma}")
+    except apsw.Error as error:
+        raise StorageError(f"cannot open {path}: {error}") from error
+    return connection

@@ -1,0 +1,63 @@
+"""Removes runs with all that hangs on them, and keeps the totals of those that stay exact."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from runstore.engine.sqlite.rows import SELECT_RUN, run_from_row
+from runstore.engine.sqlite.totals import AwaitedTotals, Deltas, apply, note_change
+from runstore.model.ids import id_to_bytes
+from runstore.model.run import Run
+from runstore.model.usage import add, as_sums
+
+_OF_TRACE = SELECT_RUN + " WHERE trace_id = ?"
+_OF_PROJECT = SELECT_RUN + " WHERE pid = ?"
+
+
+def delete_traces(
+    connection: apsw.Connection, awaited: AwaitedTotals, trace_ids: Sequence[str]
+) -> int:
+    """How many runs there were."""
+    rows: list[Any] = []
+    for trace_id in dict.fromkeys(trace_ids):
+        raw = id_to_bytes(trace_id)
+        rows += connection.execute(_OF_TRACE, (raw,)).fetchall()
+        connection.execute("DELETE FROM feedback WHERE trace_id = ?", (raw,))
+    return _delete(connection, awaited, rows)
+
+
+def delete_project(connection: apsw.Connection, awaited: AwaitedTotals, pid: int) -> int:
+    """The project too; how many runs it had."""
+    count = _delete(connection, awaited, connection.execute(_OF_PROJECT, (pid,)).fetchall())
+    connection.execute("DELETE FROM feedback WHERE pid = ?", (pid,))
+    connection.execute("DELETE FROM projects WHERE pid = ?", (pid,))
+    return count
+
+
+def _delete(connection: apsw.Connection, awaited: AwaitedTotals, rows: Sequence[Any]) -> int:
+    gone: dict[str, tuple[int, Run]] = {}
+    for row in rows:
+        rid, run = run_from_row(row, None)
+        gone[run.id] = (rid, run)
+    deltas: Deltas = {}
+    for _, run in gone.values():
+        note_change(deltas, run, None)
+    for rid, run in gone.values():
+        _delete_rows(connection, rid, id_to_bytes(run.id))
+    # A run that goes leaves behind the sums of those of its descendants that stay.
+    for run_id, (_, run) in gone.items():
+        left = add(dict(run.totals), as_sums(run.usage), -1)
+        add(left, deltas.pop(run_id, {}))
+        if left:
+            awaited.change(run_id, left)
+    apply(connection, awaited, deltas.items())
+    return len(gone)
+
+
+def _delete_rows(connection: apsw.Connection, rid: int, raw_id: bytes) -> None:
+    connection.execute("DELETE FROM runs WHERE rid = ?", (rid,))
+    connection.execute("DELETE FROM payloads WHERE rid = ?", (rid,))
+    connection.execute("DELETE FROM inverted WHERE rowid = ?", (rid,))
+    connection.execute("DELETE FROM feedback WHERE run_id = ?", (raw_id,))
+    connection.execute("DELETE FROM attachments WHERE run_id = ?", (raw_id,))

@@ -1,0 +1,168 @@
+"""The embedded engine: one folder, one SQLite database, one writer and many readers."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import apsw
+
+from runstore.engine.sqlite import deletion, feedback, projects
+from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer
+from runstore.engine.sqlite.document import PreparedBatch, prepare
+from runstore.engine.sqlite.group import Group
+from runstore.engine.sqlite.migrate import migrate
+from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch_page
+from runstore.engine.sqlite.shelf import Shelf
+from runstore.engine.sqlite.stats import run_stats
+from runstore.errors import NotFound, StorageError
+from runstore.model.batch import Batch
+from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.model.ids import id_to_bytes
+from runstore.model.prices import Prices
+from runstore.model.project import Project, ProjectQuery
+from runstore.model.query import Page
+from runstore.model.run import Attachment, Refusal
+from runstore.model.stats import RunStats
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+
+
+class SqliteEngine:
+    """`folder` is made if it is not there. `full_sync`: also survive a loss of power, not only a
+    killed process. Raises StorageError: not a folder of ours, newer than we are, or unreadable."""
+
+    def __init__(
+        self, folder: Path, prices: Prices | None = None, *, full_sync: bool = False
+    ) -> None:
+        self._prices = Prices.load() if prices is None else prices
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make the data folder {folder}: {error}") from error
+        path = folder / DATABASE
+        self._writer = open_writer(path, full_sync=full_sync)
+        self._lock = threading.Lock()
+        try:
+            migrate(self._writer.raw, str(folder))
+            self._shelf = self._new_shelf()
+        except apsw.Error as error:
+            self._writer.close()
+            raise StorageError(f"cannot open {path}: {error}") from error
+        self._readers = Readers(path)
+
+    def _new_shelf(self) -> Shelf:
+        return Shelf(self._writer.raw, self._prices, lambda: str(uuid4()))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        """All or nothing. Raises StorageError for what the disk or the database refuses."""
+        with self._lock:
+            connection = self._writer.raw
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._shelf = self._new_shelf()
+                if isinstance(error, apsw.Error):
+                    raise StorageError(f"the data folder could not be written: {error}") from error
+                raise
+
+    @contextmanager
+    def _snapshot(self, deadline_s: float | None = None) -> Iterator[Connection]:
+        with self._readers.get().snapshot(deadline_s) as connection:
+            yield connection
+
+    # Runs.
+
+    def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
+        return prepare(batch, now_us, self._prices)
+
+    def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
+        with self._transaction() as connection:
+            group = Group(connection, self._shelf, now_us)
+            refusals = [group.take(batch) for batch in batches]
+            group.write()
+        return refusals
+
+    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
+        with self._snapshot(deadline_s) as connection:
+            return fetch_page(connection, plan)[0]
+
+    def explain_runs(self, plan: RunPlan) -> list[str]:
+        with self._snapshot() as connection:
+            return fetch_page(connection, plan)[1]
+
+    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
+        with self._snapshot(deadline_s) as connection:
+            return run_stats(connection, plan)
+
+    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int:
+        with self._snapshot(deadline_s) as connection:
+            return count(connection, scope)
+
+    def delete_traces(self, trace_ids: Sequence[str]) -> int:
+        with self._transaction() as connection:
+            return deletion.delete_traces(connection, self._shelf.awaited_totals, trace_ids)
+
+    def attachments(self, run_id: str) -> tuple[Attachment, ...]:
+        with self._snapshot() as connection:
+            return attachments_of(connection, id_to_bytes(run_id))
+
+    # Projects.
+
+    def create_project(self, project: Project) -> Project:
+        with self._transaction() as connection:
+            pid = projects.insert(connection, project)
+            self._shelf.add_project(pid, project.id, project.name)
+        return project
+
+    def update_project(self, project_id: str, changes: Mapping[str, object]) -> Project:
+        with self._transaction() as connection:
+            project = projects.update(connection, project_id, changes)
+        with self._lock:
+            self._shelf = self._new_shelf()
+        return project
+
+    def delete_project(self, project_id: str) -> None:
+        with self._transaction() as connection:
+            pid, _ = projects.read(connection, project_id)
+            deletion.delete_project(connection, self._shelf.awaited_totals, pid)
+        with self._lock:
+            self._shelf = self._new_shelf()
+
+    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
+        with self._snapshot() as connection:
+            return projects.list_projects(connection.raw, query)
+
+    # Feedback.
+
+    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
+        with self._snapshot() as connection:
+            known = Projects(connection)
+            return feedback.list_feedback(
+                connection, query, known.pids(query.project_ids), known.id_of
+            )
+
+    def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
+        with self._transaction() as connection:
+            record = feedback.read_feedback(connection, feedback_id, self._shelf.project_ids)
+            for name, value in changes.items():
+                setattr(record, name, value)
+            pid = self._shelf.pid_of(record.project_id)
+            feedback.upsert(connection, [feedback.feedback_row(record, pid)])
+        return record
+
+    def delete_feedback(self, feedback_id: str) -> None:
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM feedback WHERE id = ?", (id_to_bytes(feedback_id),))
+            if connection.changes() == 0:
+                raise NotFound(f"Feedback {feedback_id} not found")
+
+    def close(self) -> None:
+        self._readers.close()
+        with self._lock:
+            self._writer.close()

@@ -1,0 +1,162 @@
+"""Feedback records in SQLite: rows ⇄ Feedback."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from runstore.engine.sqlite.connections import Connection
+from runstore.errors import NotFound
+from runstore.limits import CANDIDATES_MAX
+from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.jsontext import decode, encode
+from runstore.sql.sqlite.select import key_list
+
+COLUMNS = (
+    "id", "run_id", "trace_id", "pid", "key", "score", "value", "comment", "correction", "source",
+    "source_type", "extra", "created_us", "modified_us", "comparative_experiment_id",
+    "feedback_group_id",
+)  # fmt: skip
+_SELECT = "SELECT {} FROM feedback AS f".format(", ".join(f"f.{column}" for column in COLUMNS))
+_OF_RUNS = _SELECT + " WHERE f.run_id = unhex(?) ORDER BY f.created_us DESC, f.id DESC"
+_UPSERT = "INSERT OR REPLACE INTO feedback ({}) VALUES ({})".format(
+    ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+)
+
+
+def source_type(source: bytes | None) -> str | None:
+    """The `type` in a feedback's source."""
+    value = None if source is None else decode(source)
+    kind = value.get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def feedback_row(feedback: Feedback, pid: int | None) -> tuple[Any, ...]:
+    return (
+        id_to_bytes(feedback.id),
+        _blob(feedback.run_id),
+        _blob(feedback.trace_id),
+        pid,
+        feedback.key,
+        feedback.score,
+        feedback.value,
+        feedback.comment,
+        feedback.correction,
+        feedback.source,
+        source_type(feedback.source),
+        feedback.extra,
+        feedback.created_us,
+        feedback.modified_us,
+        feedback.comparative_experiment_id,
+        feedback.feedback_group_id,
+    )
+
+
+def feedback_from_row(row: tuple[Any, ...], project_ids: Mapping[int, str]) -> Feedback:
+    (
+        feedback_id, run_id, trace_id, pid, key, score, value, comment, correction, source, _type,
+        extra, created_us, modified_us, experiment_id, group_id,
+    ) = row  # fmt: skip
+    return Feedback(
+        id=id_from_bytes(feedback_id),
+        key=key,
+        run_id=_text(run_id),
+        trace_id=_text(trace_id),
+        project_id=project_ids.get(pid),
+        score=score,
+        value=value,
+        comment=comment,
+        correction=correction,
+        source=source,
+        extra=extra,
+        created_us=created_us,
+        modified_us=modified_us,
+        comparative_experiment_id=experiment_id,
+        feedback_group_id=group_id,
+    )
+
+
+def upsert(connection: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    connection.executemany(_UPSERT, rows)
+
+
+def feedback_of_runs(
+    connection: Connection, run_ids: Sequence[str], project_ids: Mapping[int, str]
+) -> dict[str, list[Feedback]]:
+    """By run id, newest first; runs without any are missing."""
+    found: dict[str, list[Feedback]] = {}
+    for run_id in run_ids:
+        rows = connection.raw.execute(_OF_RUNS, (run_id.replace("-", ""),)).fetchall()
+        if rows:
+            found[run_id] = [feedback_from_row(row, project_ids) for row in rows]
+    return found
+
+
+def select_feedback(connection: Connection, run_ids: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+    """Rows of the records of these runs; for many runs, of all records there are."""
+    if len(run_ids) > CANDIDATES_MAX:
+        return iter(connection.raw.execute(_SELECT))
+    sql = _SELECT + " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))"
+    return iter(connection.raw.execute(sql, (key_list(run_ids),)))
+
+
+def list_feedback(
+    connection: Connection,
+    query: FeedbackQuery,
+    pids: Sequence[int] | None,
+    project_ids: Mapping[int, str],
+) -> list[Feedback]:
+    where, values = ["TRUE"], []
+
+    def restrict(condition: str, value: object) -> None:
+        where.append(condition)
+        values.append(value)
+
+    if query.ids is not None:
+        restrict("f.id IN (SELECT unhex(value) FROM json_each(?))", _ids(query.ids))
+    if query.run_ids is not None:
+        restrict("f.run_id IN (SELECT unhex(value) FROM json_each(?))", _ids(query.run_ids))
+    if pids is not None:
+        restrict("f.pid IN (SELECT value FROM json_each(?))", key_list(list(pids)))
+    if query.keys is not None:
+        restrict("f.key IN (SELECT value FROM json_each(?))", _json(query.keys))
+    if query.source_types is not None:
+        restrict("f.source_type IN (SELECT value FROM json_each(?))", _json(query.source_types))
+    if query.created_min_us is not None:
+        restrict("f.created_us >= ?", query.created_min_us)
+    if query.created_max_us is not None:
+        restrict("f.created_us < ?", query.created_max_us)
+    if query.has_score is not None:
+        restrict("(f.score IS NOT NULL) = ?", query.has_score)
+    if query.has_comment is not None:
+        restrict("(f.comment IS NOT NULL AND f.comment <> '') = ?", query.has_comment)
+    sql = " WHERE ".join((_SELECT, " AND ".join(where)))
+    sql += " ORDER BY f.created_us DESC, f.id DESC LIMIT ? OFFSET ?"
+    rows = connection.raw.execute(sql, (*values, query.limit, query.offset))
+    return [feedback_from_row(row, project_ids) for row in rows]
+
+
+def read_feedback(
+    connection: apsw.Connection, feedback_id: str, project_ids: Mapping[int, str]
+) -> Feedback:
+    row = connection.execute(_SELECT + " WHERE f.id = ?", (id_to_bytes(feedback_id),)).fetchone()
+    if row is None:
+        raise NotFound(f"Feedback {feedback_id} not found")
+    return feedback_from_row(row, project_ids)
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return key_list([id_to_bytes(one) for one in ids])
+
+
+def _json(texts: Sequence[str]) -> str:
+    return encode(list(texts)).decode()
+
+
+def _blob(text: str | None) -> bytes | None:
+    return None if text is None else id_to_bytes(text)
+
+
+def _text(blob: bytes | None) -> str | None:
+    return None if blob is None else id_from_bytes(blob)

@@ -1,0 +1,281 @@
+"""Several requests' messages -> the rows one transaction writes. Used by the writer alone.
+
+Every run touched has one State, from the first message on it until the group is written; so a
+run that is posted and patched in one group is written once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apsw
+
+from runstore.engine.sqlite.document import Document, PreparedBatch, document_of, messages_by_run
+from runstore.engine.sqlite.feedback import feedback_row, upsert
+from runstore.engine.sqlite.rows import (
+    INSERT_RUN,
+    PAYLOAD_COLUMNS,
+    SELECT_RUN,
+    UPDATE_RUN,
+    run_from_row,
+    run_row,
+)
+from runstore.engine.sqlite.shelf import Shelf
+from runstore.engine.sqlite.totals import Deltas, apply, note_change
+from runstore.model.batch import Batch
+from runstore.model.feedback import Feedback
+from runstore.model.identity import resettle, settle
+from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.merge import merge
+from runstore.model.run import Attachment, Refusal, Run, RunMessage
+from runstore.model.usage import add, as_sums
+from runstore.sql.sqlite.codec import unpack
+from runstore.sql.sqlite.terms import project_term
+
+_BY_ID = SELECT_RUN + " WHERE id = ?"
+_PROVISIONAL_CHILDREN = "SELECT id FROM runs WHERE provisional = 1 AND parent_id = ?"
+_PLACE = "SELECT pid, trace_id FROM runs WHERE id = ?"
+_PAYLOADS = "SELECT inputs, outputs, extra, events, serialized FROM payloads WHERE rid = ?"
+_ATTACHMENTS = "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ?"
+_PUT_ATTACHMENT = (
+    "INSERT OR REPLACE INTO attachments (run_id, name, sha256, mime_type, size)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
+_PUT_PAYLOADS = (
+    "INSERT OR REPLACE INTO payloads (rid, inputs, outputs, extra, events, serialized)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_PUT_TERMS = "INSERT INTO inverted (rowid, terms) VALUES (?, ?)"
+_REPLACE_TERMS = "INSERT OR REPLACE INTO inverted (rowid, terms) VALUES (?, ?)"
+_ADOPT_FEEDBACK = (
+    "UPDATE feedback SET pid = ifnull(pid, ?), trace_id = ifnull(trace_id, ?) WHERE run_id = ?"
+)
+
+
+@dataclass(slots=True)
+class State:
+    """A run as the group has it. `old` is how it is stored; None: not yet."""
+
+    run: Run
+    rid: int
+    old: Run | None
+    document: Document | None  # None: to be made from the run
+
+
+class Group:
+    """Takes batches, then writes; the shelf knows what outlives the group."""
+
+    def __init__(self, connection: apsw.Connection, shelf: Shelf, now_us: int) -> None:
+        self._connection = connection
+        self._shelf = shelf
+        self._now_us = now_us
+        self._states: dict[str, State] = {}
+        self._feedback: list[tuple[Any, ...]] = []
+
+    def take(self, batch: Batch) -> list[Refusal]:
+        """Merge one request's messages; its refusals."""
+        refusals: list[Refusal] = []
+        prepared = batch.prepared if isinstance(batch, PreparedBatch) else {}
+        for run_id, messages in messages_by_run(batch).items():
+            state = self._state(run_id)
+            ready = prepared.get(run_id)
+            if state is None and ready is not None and not ready.run.provisional:
+                projects = [self._shelf.project_of(message) for message in messages]
+                if not any(isinstance(project, Refusal) for project in projects):
+                    run = ready.run
+                    run.project_id = _first_project(messages, projects)
+                    self._add(run, ready.document)
+                    continue
+            refusals += self._merge(state, messages)
+        for feedback in batch.feedback:
+            self._take_feedback(feedback)
+        return refusals
+
+    def _merge(self, state: State | None, messages: Sequence[RunMessage]) -> list[Refusal]:
+        refusals: list[Refusal] = []
+        for message in messages:
+            project_id = self._shelf.project_of(message)
+            if isinstance(project_id, Refusal):
+                refusals.append(project_id)
+                continue
+            try:
+                run = merge(None if state is None else state.run, message, self._now_us, project_id)
+            except ValueError as error:
+                refusals.append(Refusal(message.id, str(error)))
+                continue
+            if state is None:
+                state = self._add(run, None)
+            else:
+                moved = run.dotted_order != state.run.dotted_order
+                state.run, state.document = run, None
+                self._settle(run, moved)
+        return refusals
+
+    def _add(self, run: Run, document: Document | None) -> State:
+        state = State(run, self._shelf.next_rid(), None, document)
+        self._states[run.id] = state
+        self._settle(run, moved=True)
+        return state
+
+    def _settle(self, run: Run, moved: bool) -> None:
+        """Places of provisional runs follow from their parents': this one's, and those below."""
+        if run.provisional and run.parent_run_id is not None:
+            self._shelf.provisional_parents.add(run.parent_run_id)
+            parent = self._known(run.parent_run_id)
+            if settle(run, parent):
+                moved = True
+                self._states[run.id].document = None
+        if moved and run.id in self._shelf.provisional_parents:
+            for child in resettle(run, self._provisional_children):
+                self._states[child.id].document = None
+
+    def _known(self, run_id: str) -> Run | None:
+        state = self._state(run_id)
+        return None if state is None else state.run
+
+    def _provisional_children(self, run_id: str) -> Iterable[Run]:
+        children: Any = self._connection.execute(_PROVISIONAL_CHILDREN, (id_to_bytes(run_id),))
+        for (raw,) in children.fetchall():
+            self._load(raw)
+        return [
+            state.run
+            for state in self._states.values()
+            if state.run.provisional and state.run.parent_run_id == run_id
+        ]
+
+    def _state(self, run_id: str) -> State | None:
+        return self._states.get(run_id) or self._load(id_to_bytes(run_id))
+
+    def _load(self, raw_id: bytes) -> State | None:
+        """A stored run with its payloads; None if it is not there."""
+        row: Any = self._connection.execute(_BY_ID, (raw_id,)).fetchone()
+        if row is None:
+            return None
+        pid = row[-1]
+        rid, run = run_from_row(row, self._shelf.project_ids.get(pid))
+        if run.id in self._states:
+            return self._states[run.id]
+        stored: Any = self._connection.execute(_PAYLOADS, (rid,)).fetchone() or ()
+        for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
+            if payload is not None:
+                setattr(run, column, unpack(payload))
+        attachments = self._connection.execute(_ATTACHMENTS, (raw_id,))
+        run.attachments = tuple(Attachment(*found) for found in attachments)
+        state = State(replace(run), rid, run, UNCHANGED)
+        self._states[run.id] = state
+        return state
+
+    def _take_feedback(self, feedback: Feedback) -> None:
+        pid = self._shelf.pid_of(feedback.project_id)
+        if feedback.run_id is not None:
+            place = self._place(feedback.run_id)
+            if place is None:
+                self._shelf.awaited_by_feedback.add(feedback.run_id)
+            else:
+                pid = pid or place[0]
+                feedback.trace_id = feedback.trace_id or place[1]
+        self._feedback.append(feedback_row(feedback, pid))
+
+    def _place(self, run_id: str) -> tuple[int | None, str] | None:
+        """(pid, trace id) of a run; None if it has not arrived."""
+        state = self._states.get(run_id)
+        if state is not None:
+            return self._shelf.pid_of(state.run.project_id), state.run.trace_id
+        row: Any = self._connection.execute(_PLACE, (id_to_bytes(run_id),)).fetchone()
+        return None if row is None else (row[0] or None, id_from_bytes(row[1]))
+
+    # Writing.
+
+    def write(self) -> None:
+        changed = [state for state in self._states.values() if state.document is not UNCHANGED]
+        deltas: Deltas = {}
+        for state in changed:
+            if state.document is None:
+                state.document = document_of(state.run, self._shelf.prices)
+            self._total(state)
+            note_change(deltas, state.old, state.run)
+        for state in changed:  # ancestors in this very group
+            delta = deltas.pop(state.run.id, None)
+            if delta is not None:
+                add(state.run.totals, delta)
+        changed = [state for state in changed if state.run != state.old]
+        self._write_new([state for state in changed if state.old is None])
+        self._write_known([state for state in changed if state.old is not None])
+        self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
+        apply(self._connection, self._shelf.awaited_totals, deltas.items())
+        if self._feedback:
+            upsert(self._connection, self._feedback)
+        for state in changed:
+            if state.run.id in self._shelf.awaited_by_feedback:
+                self._adopt_feedback(state.run)
+
+    def _total(self, state: State) -> None:
+        """The run's own part in its total: new usage for old."""
+        if state.old is None:
+            totals = self._shelf.awaited_totals.take(state.run.id)
+        else:
+            totals = add(dict(state.old.totals), as_sums(state.old.usage), -1)
+        state.run.totals = add(totals, as_sums(state.run.usage))
+
+    def _write_new(self, states: Sequence[State]) -> None:
+        runs, payloads, terms = self._rows(states)
+        self._connection.executemany(
+            INSERT_RUN, ((state.rid, *row) for state, row in zip(states, runs, strict=True))
+        )
+        self._connection.executemany(_PUT_PAYLOADS, payloads)
+        self._connection.executemany(_PUT_TERMS, terms)
+        self._write_attachments(states)
+
+    def _write_known(self, states: Sequence[State]) -> None:
+        runs, payloads, terms = self._rows(states)
+        self._connection.executemany(
+            UPDATE_RUN, ((*row, state.rid) for state, row in zip(states, runs, strict=True))
+        )
+        self._connection.executemany(_PUT_PAYLOADS, payloads)
+        self._connection.executemany(_REPLACE_TERMS, terms)
+        self._write_attachments(states)
+
+    def _rows(self, states: Sequence[State]) -> tuple[list[Any], list[Any], list[Any]]:
+        runs, payloads, terms = [], [], []
+        for state in states:
+            document = state.document
+            assert document is not None
+            pid = self._shelf.pid_of(state.run.project_id) or 0
+            runs.append(run_row(state.run, pid, document.present))
+            payloads.append((state.rid, *document.payloads))
+            terms.append((state.rid, f"{document.terms} {project_term(pid)}"))
+        return runs, payloads, terms
+
+    def _write_attachments(self, states: Sequence[State]) -> None:
+        self._connection.executemany(
+            _PUT_ATTACHMENT,
+            [
+                (id_to_bytes(state.run.id), one.name, one.sha256, one.mime_type, one.size)
+                for state in states
+                for one in state.run.attachments
+            ],
+        )
+
+    def _adopt_feedback(self, run: Run) -> None:
+        pid = self._shelf.pid_of(run.project_id)
+        self._connection.execute(
+            _ADOPT_FEEDBACK, (pid, id_to_bytes(run.trace_id), id_to_bytes(run.id))
+        )
+        if pid is not None:
+            self._shelf.awaited_by_feedback.discard(run.id)
+
+
+UNCHANGED = Document((), "", 0)
+"""Stands in a State loaded but not touched."""
+
+
+def _first_project(
+    messages: Sequence[RunMessage], projects: Sequence[str | Refusal | None]
+) -> str | None:
+    """The first create's project, else the first that any message names."""
+    named = [
+        (message.is_patch, place, project)
+        for place, (message, project) in enumerate(zip(messages, projects, strict=True))
+        if isinstance(project, str)
+    ]
+    return min(named)[2] if named else None

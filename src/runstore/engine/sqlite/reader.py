@@ -1,0 +1,126 @@
+"""RunPlan -> Page: finds the keys of a page, then reads just these runs, whole.
+
+Keys first and payloads last, so that a page costs the same however large payloads are elsewhere.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.feedback import feedback_of_runs
+from runstore.engine.sqlite.finder import Finder, Key
+from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, SELECT_RUN, run_from_row
+from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.query import Page, Position
+from runstore.model.run import Attachment, Run
+from runstore.plan.plan import RunPlan, RunScope
+from runstore.sql.sqlite.codec import unpack
+from runstore.sql.sqlite.select import Window
+
+NO_PROJECT = 0  # the pid of runs no message has named a project for
+
+_RUN = SELECT_RUN + " WHERE rid = ?"
+_PAYLOADS = "SELECT {columns} FROM payloads WHERE rid = ?"
+_ATTACHMENTS = (
+    "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
+)
+_CHILDREN = (
+    "SELECT c.id FROM runs AS c WHERE c.trace_id = ? AND c.parent_id = ? ORDER BY c.start_us, c.id"
+)
+
+
+class Projects:
+    """pid ⇄ project id, as one snapshot has them."""
+
+    def __init__(self, connection: Connection) -> None:
+        rows = list(connection.raw.execute("SELECT pid, id FROM projects"))
+        self.pid_of = {id_from_bytes(raw): pid for pid, raw in rows}
+        self.id_of = {pid: project_id for project_id, pid in self.pid_of.items()}
+
+    def pids(self, project_ids: Sequence[str] | None) -> list[int] | None:
+        if project_ids is None:
+            return None
+        known = (self.pid_of.get(project_id) for project_id in dict.fromkeys(project_ids))
+        return [pid for pid in known if pid is not None]
+
+    def all_pids(self) -> list[int]:
+        return [NO_PROJECT, *self.id_of]
+
+
+def finder(connection: Connection, scope: RunScope, projects: Projects) -> Finder:
+    return Finder(connection, scope, projects.pids(scope.project_ids), projects.all_pids())
+
+
+def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
+    """The page, and how it was found. Inside a snapshot."""
+    projects = Projects(connection)
+    find = finder(connection, plan.scope, projects)
+    forward = plan.descending != plan.backward
+    keys = find.keys(Window(forward, plan.after, plan.limit + 1))
+    steps = list(find.steps)
+    more = len(keys) > plan.limit
+    runs, cut = _read_runs(connection, keys[: plan.limit], plan, projects)
+    more = more or cut
+    page = Page(runs=runs, has_next=more)
+    if plan.after is not None and runs:
+        behind = find.keys(Window(not forward, Position(runs[0].start_us, runs[0].id), 1))
+        page.has_previous = bool(behind)
+    if plan.backward:
+        page.runs.reverse()
+        page.has_next, page.has_previous = page.has_previous, page.has_next
+    if "feedback_stats" in plan.select:
+        page.feedback = feedback_of_runs(connection, [run.id for run in runs], projects.id_of)
+    if "child_run_ids" in plan.select:
+        page.child_ids = {run.id: _children(connection, run) for run in runs}
+    return page, steps
+
+
+def count(connection: Connection, scope: RunScope) -> int:
+    """How many runs are in the scope. Inside a snapshot."""
+    find = finder(connection, scope, Projects(connection))
+    statement = find.all_rows("count(*)")
+    return 0 if statement is None else connection.all(statement)[0][0]
+
+
+def _read_runs(
+    connection: Connection, keys: Sequence[Key], plan: RunPlan, projects: Projects
+) -> tuple[list[Run], bool]:
+    """The runs of these keys, in order, and whether bytes_max cut them short."""
+    columns = [column for column in PAYLOAD_COLUMNS if column in plan.select]
+    payload_sql = _PAYLOADS.format(columns=", ".join(columns)) if columns else None
+    with_attachments = "attachments" in plan.select
+    execute = connection.raw.execute
+    runs: list[Run] = []
+    size = 0
+    for key in keys:
+        row: Any = execute(_RUN, (key.rid,)).fetchone()
+        _, run = run_from_row(row, projects.id_of.get(row[-1]))
+        if payload_sql is not None:
+            size += _add_payloads(run, columns, execute(payload_sql, (key.rid,)).fetchone())
+            if size > plan.bytes_max and runs:
+                return runs, True
+        if with_attachments:
+            run.attachments = attachments_of(connection, key.id)
+        runs.append(run)
+    return runs, False
+
+
+def _add_payloads(run: Run, columns: Sequence[str], row: tuple[Any, ...] | None) -> int:
+    """Fills the payload fields; their size in bytes."""
+    size = 500  # about what the other fields take in an answer
+    for column, stored in zip(columns, row or (), strict=False):
+        if stored is not None:
+            payload = unpack(stored)
+            size += len(payload)
+            setattr(run, column, payload)
+    return size
+
+
+def attachments_of(connection: Connection, run_id: bytes) -> tuple[Attachment, ...]:
+    rows = connection.raw.execute(_ATTACHMENTS, (run_id,))
+    return tuple(Attachment(*row) for row in rows)
+
+
+def _children(connection: Connection, run: Run) -> list[str]:
+    keys = (id_to_bytes(run.trace_id), id_to_bytes(run.id))
+    return [id_from_bytes(raw) for (raw,) in connection.raw.execute(_CHILDREN, keys)]

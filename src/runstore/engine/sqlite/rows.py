@@ -1,0 +1,132 @@
+"""Row of runs ⇄ Run."""
+
+from typing import Any
+
+from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.jsontext import decode, encode
+from runstore.model.run import Run
+from runstore.model.usage import Counters, Sums
+from runstore.sql.sqlite.columns import PRESENT_BITS
+
+RUN_COLUMNS = (
+    "id", "trace_id", "parent_id", "is_root", "start_us", "end_us", "latency_us", "run_type",
+    "status", "name", "present", "prompt_tokens", "completion_tokens", "total_tokens",
+    "prompt_cost", "completion_cost", "total_cost", "first_token_us", "received_us", "has_create",
+    "provisional", "start_guessed", "said_status", "thread_id", "reference_example_id", "tags",
+    "usage", "totals", "dotted_order", "error", "pid",
+)  # fmt: skip
+PAYLOAD_COLUMNS = ("inputs", "outputs", "extra", "events", "serialized")
+
+SELECT_RUN = "SELECT rid, {} FROM runs".format(", ".join(RUN_COLUMNS))
+INSERT_RUN = "INSERT INTO runs (rid, {}) VALUES ({})".format(
+    ", ".join(RUN_COLUMNS), ", ".join("?" * (len(RUN_COLUMNS) + 1))
+)
+UPDATE_RUN = "UPDATE runs SET {} WHERE rid = ?".format(
+    ", ".join(f"{column} = ?" for column in RUN_COLUMNS)
+)
+
+
+def run_row(run: Run, pid: int, present: int) -> tuple[Any, ...]:
+    """Values in the order of RUN_COLUMNS."""
+    totals = run.totals
+    return (
+        id_to_bytes(run.id),
+        id_to_bytes(run.trace_id),
+        None if run.parent_run_id is None else id_to_bytes(run.parent_run_id),
+        run.id == run.trace_id,
+        run.start_us,
+        run.end_us,
+        None if run.end_us is None else run.end_us - run.start_us,
+        run.run_type,
+        run.status,
+        run.name,
+        present,
+        *totals_row(totals),
+        run.first_token_us,
+        run.received_us,
+        run.has_create,
+        run.provisional,
+        run.start_guessed,
+        run.said_status,
+        run.thread_id,
+        None if run.reference_example_id is None else id_to_bytes(run.reference_example_id),
+        encode(run.tags).decode() if run.tags else None,
+        encode(run.usage).decode() if run.usage else None,
+        encode(totals).decode() if totals else None,
+        run.dotted_order,
+        run.error,
+        pid,
+    )
+
+
+def totals_row(totals: Sums) -> tuple[int | None, ...]:
+    """The six counters that have columns of their own."""
+    if not totals:
+        return (0, 0, 0, None, None, None)
+    tokens = [
+        totals.get(name, (0, 0))[0]
+        for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    ]
+    costs = [
+        totals[name][0] if name in totals else None
+        for name in ("prompt_cost", "completion_cost", "total_cost")
+    ]
+    return (*tokens, *costs)
+
+
+def run_from_row(row: tuple[Any, ...], project_id: str | None) -> tuple[int, Run]:
+    """(rid, the run without payloads) from a row of SELECT_RUN."""
+    (
+        rid, run_id, trace_id, parent_id, _is_root, start_us, end_us, _latency, run_type, status,
+        name, _present, _pt, _ct, _tt, _pc, _cc, _tc, first_token_us, received_us, has_create,
+        provisional, start_guessed, said_status, thread_id, example_id, tags, usage, totals,
+        dotted_order, error, _pid,
+    ) = row  # fmt: skip
+    return rid, Run(
+        id=id_from_bytes(run_id),
+        trace_id=id_from_bytes(trace_id),
+        dotted_order=dotted_order,
+        start_us=start_us,
+        status=status,
+        parent_run_id=None if parent_id is None else id_from_bytes(parent_id),
+        project_id=project_id,
+        name=name,
+        run_type=run_type,
+        end_us=end_us,
+        error=error,
+        tags=() if tags is None else tuple(decode(tags)),
+        reference_example_id=None if example_id is None else id_from_bytes(example_id),
+        thread_id=thread_id,
+        first_token_us=first_token_us,
+        received_us=received_us,
+        has_create=bool(has_create),
+        said_status=said_status,
+        provisional=bool(provisional),
+        start_guessed=bool(start_guessed),
+        usage=counters(usage),
+        totals=sums(totals),
+    )
+
+
+def counters(text: str | None) -> Counters:
+    return {} if text is None else decode(text)  # type: ignore[arg-type]
+
+
+def sums(text: str | None) -> Sums:
+    if text is None:
+        return {}
+    return {name: (value, count) for name, (value, count) in decode(text).items()}  # type: ignore[arg-type]
+
+
+def present_bits(inputs: Any, outputs: Any, extra: Any) -> int:
+    """Of decoded payloads: which are there and not empty."""
+    bits = 0
+    if inputs not in (None, {}, []):
+        bits |= PRESENT_BITS["inputs"]
+    if outputs not in (None, {}, []):
+        bits |= PRESENT_BITS["outputs"]
+    if extra not in (None, {}, []):
+        bits |= PRESENT_BITS["extra"]
+        if extra.get("metadata") not in (None, {}, []):
+            bits |= PRESENT_BITS["metadata"]
+    return bits

@@ -1,0 +1,110 @@
+"""What the writer knows without asking the database: projects, and who is awaited.
+
+Read once when the folder is opened and kept true by the one writer; read again after a
+transaction that failed.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import apsw
+
+from runstore.engine.sqlite.arrival import ZONE_BITS
+from runstore.engine.sqlite.totals import AwaitedTotals
+from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.prices import Prices
+from runstore.model.run import Refusal, RunMessage
+
+DEFAULT_PROJECT = "default"  # what the SDK traces to when nobody says a project
+
+_NOTE_ZONE = (
+    "INSERT INTO zones (zone, start_min_us, start_max_us) VALUES (?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET start_min_us = min(start_min_us, excluded.start_min_us),"
+    " start_max_us = max(start_max_us, excluded.start_max_us)"
+)
+_AWAITED_BY_FEEDBACK = (
+    "SELECT DISTINCT f.run_id FROM feedback AS f WHERE f.run_id IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = f.run_id AND runs.pid <> 0)"
+)
+_PROVISIONAL_PARENTS = (
+    "SELECT DISTINCT parent_id FROM runs WHERE provisional = 1 AND parent_id IS NOT NULL"
+)
+
+
+class Shelf:
+    def __init__(
+        self, connection: apsw.Connection, prices: Prices, new_id: Callable[[], str]
+    ) -> None:
+        self._connection = connection
+        self._new_id = new_id
+        self.prices = prices
+        self._rid: int = _column(connection, "SELECT ifnull(max(rid), 0) FROM runs")[0]
+        rows: list[Any] = connection.execute("SELECT pid, id, name FROM projects").fetchall()
+        self.project_ids: dict[int, str] = {pid: id_from_bytes(raw) for pid, raw, _ in rows}
+        self._pids = {project_id: pid for pid, project_id in self.project_ids.items()}
+        self._by_name = {name: id_from_bytes(raw) for _, raw, name in rows}
+        self.awaited_totals = AwaitedTotals(connection)
+        self.provisional_parents = set(
+            map(id_from_bytes, _column(connection, _PROVISIONAL_PARENTS))
+        )
+        self.awaited_by_feedback = set(
+            map(id_from_bytes, _column(connection, _AWAITED_BY_FEEDBACK))
+        )
+
+    def next_rid(self) -> int:
+        self._rid += 1
+        return self._rid
+
+    def pid_of(self, project_id: str | None) -> int | None:
+        return None if project_id is None else self._pids.get(project_id)
+
+    def project_of(self, message: RunMessage) -> str | None | Refusal:
+        """The project a message names, made on first use; None: it names none."""
+        if message.project_id is not None:
+            if message.project_id in self._pids:
+                return message.project_id
+            return Refusal(
+                message.id,
+                f"session_id {message.project_id}: no such project;"
+                " create it first, or send session_name to have it made",
+            )
+        name = message.project_name
+        if name is None:
+            if message.is_patch:
+                return None
+            name = DEFAULT_PROJECT
+        project_id = self._by_name.get(name)
+        return self._create(name, message.start_us or 0) if project_id is None else project_id
+
+    def _create(self, name: str, start_us: int) -> str:
+        project_id = self._new_id()
+        self._connection.execute(
+            "INSERT INTO projects (id, name, start_us) VALUES (?, ?, ?)",
+            (id_to_bytes(project_id), name, start_us),
+        )
+        self.add_project(self._connection.last_insert_rowid(), project_id, name)
+        return project_id
+
+    def add_project(self, pid: int, project_id: str, name: str) -> None:
+        self.project_ids[pid] = project_id
+        self._pids[project_id] = pid
+        self._by_name[name] = project_id
+
+    def note_starts(self, starts: Iterable[tuple[int, int]]) -> None:
+        """(rid, start) of runs written: widens their zones."""
+        zones: dict[int, tuple[int, int]] = {}
+        for rid, start_us in starts:
+            zone = rid >> ZONE_BITS
+            low, high = zones.get(zone, (start_us, start_us))
+            zones[zone] = (min(low, start_us), max(high, start_us))
+        self._connection.executemany(
+            _NOTE_ZONE, ((zone, low, high) for zone, (low, high) in zones.items())
+        )
+
+
+def _column(connection: apsw.Connection, sql: str) -> list[Any]:
+    return [row[0] for row in connection.execute(sql)]
+
+
+def _ids(connection: apsw.Connection, sql: str) -> set[str]:
+    return {id_from_bytes(raw) for raw in _column(connection, sql)}

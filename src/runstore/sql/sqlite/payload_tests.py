@@ -1,0 +1,86 @@
+"""Tests on stored bytes that SQL cannot make: built from `filter/match.py`, so they cannot differ.
+
+Each function here makes one test: a function of one SQL value, never NULL for texts, NULL for a
+payload that is not there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from runstore.filter.match import path_present as _path_present
+from runstore.filter.match import test_value
+from runstore.filter.tree import Test
+from runstore.model.entries import Entry, flatten
+from runstore.model.jsontext import decode
+from runstore.model.words import has_all_words, leaf_text, tokens
+from runstore.sql.sqlite.codec import unpack
+
+SqlValue = str | int | float | bytes | None
+PayloadTest = Callable[[SqlValue], bool]
+
+
+def text(test: Test) -> PayloadTest:
+    return lambda value: test_value(test, value)
+
+
+def json_value(test: Test) -> PayloadTest:
+    """On a JSON text, such as a feedback's value."""
+
+    def holds(value: SqlValue) -> bool:
+        return isinstance(value, (bytes, str)) and test_value(test, decode(_bytes(value)))
+
+    return holds
+
+
+def some_entry(family: str, tests: tuple[Test, ...]) -> PayloadTest:
+    """Some entry meets all tests. The value is the packed payload that holds the family."""
+
+    def holds(value: SqlValue) -> bool:
+        return any(
+            all(test_value(test, entry[test.part == "value"]) for test in tests)
+            for entry in entries_of(family, value)
+        )
+
+    return holds
+
+
+def path_present(family: str, path: str) -> PayloadTest:
+    return lambda value: _path_present(path, entries_of(family, value))
+
+
+def word(wanted: str) -> PayloadTest:
+    """A token begins with `wanted`: in plain text, or in the leaves of a packed JSON payload."""
+
+    def holds(value: SqlValue) -> bool:
+        if isinstance(value, str):
+            return has_all_words((wanted,), tokens(value))
+        leaves = [leaf for _, leaf in flatten(_value(value))]
+        return has_all_words((wanted,), tokens(leaf_text(leaves)))
+
+    return holds
+
+
+def entries_of(family: str, packed: SqlValue) -> list[Entry]:
+    value = _value(packed)
+    if family == "metadata":
+        value = value.get("metadata") if isinstance(value, dict) else None
+    return flatten(value)
+
+
+def metadata_text(packed: SqlValue) -> str | None:
+    """Packed `extra` -> the leaf texts of its metadata, for word tests."""
+    entries = entries_of("metadata", packed)
+    return leaf_text(leaf for _, leaf in entries) if entries else None
+
+
+def tags_text(tags: SqlValue) -> str | None:
+    """A JSON array of tags -> their texts, for word tests."""
+    return "\n".join(decode(_bytes(tags))) if isinstance(tags, (bytes, str)) else None
+
+
+def _value(packed: SqlValue) -> Any:
+    return decode(unpack(packed)) if isinstance(packed, bytes) else None
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()

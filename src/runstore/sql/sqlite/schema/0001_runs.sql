@@ -1,0 +1,126 @@
+-- Reasons for each table and index: docs/storage.md.
+
+CREATE TABLE projects (
+    pid INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    start_us INTEGER NOT NULL,
+    end_us INTEGER,
+    description TEXT,
+    extra BLOB,
+    default_dataset_id BLOB,
+    reference_dataset_id BLOB,
+    trace_tier TEXT
+) STRICT;
+
+-- Narrow: what filters compare and pages show. `rid` grows with arrival. Long texts stand last,
+-- so that a scan need not read past them.
+CREATE TABLE runs (
+    rid INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    trace_id BLOB NOT NULL,
+    parent_id BLOB,
+    pid INTEGER NOT NULL,              -- 0: no project known yet
+    is_root INTEGER NOT NULL,
+    start_us INTEGER NOT NULL,
+    end_us INTEGER,
+    latency_us INTEGER,
+    run_type TEXT,
+    status TEXT NOT NULL,
+    name TEXT,
+    present INTEGER NOT NULL,          -- bits of runstore.sql.sqlite.columns.PRESENT_BITS
+    prompt_tokens INTEGER NOT NULL,    -- subtree totals, as filters and v1 answers see them
+    completion_tokens INTEGER NOT NULL,
+    total_tokens INTEGER NOT NULL,
+    prompt_cost INTEGER,               -- picodollars
+    completion_cost INTEGER,
+    total_cost INTEGER,
+    first_token_us INTEGER,
+    received_us INTEGER NOT NULL,
+    has_create INTEGER NOT NULL,
+    provisional INTEGER NOT NULL,
+    start_guessed INTEGER NOT NULL,
+    said_status TEXT,
+    thread_id TEXT,
+    reference_example_id BLOB,
+    tags TEXT,                         -- JSON array; NULL: none
+    usage TEXT,                        -- JSON {counter: value}, the run's own; NULL: none
+    totals TEXT,                       -- JSON {counter: [sum, reporters]}, the subtree's; NULL: none
+    dotted_order TEXT NOT NULL,
+    error TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX runs_id ON runs (id);
+CREATE INDEX runs_trace ON runs (trace_id);
+CREATE INDEX runs_time ON runs (
+    pid, start_us, latency_us, total_tokens, total_cost, run_type, status, is_root
+);
+CREATE INDEX runs_roots ON runs (pid, start_us) WHERE is_root = 1;
+CREATE INDEX runs_provisional ON runs (parent_id) WHERE provisional = 1;
+
+-- JSON as it came, zstd-compressed where that helps; read only for the runs of a page.
+CREATE TABLE payloads (
+    rid INTEGER PRIMARY KEY,
+    inputs BLOB,
+    outputs BLOB,
+    extra BLOB,
+    events BLOB,
+    serialized BLOB
+) STRICT;
+
+-- One inverted index for words, keys, metadata pairs, tags, names: see terms.py.
+-- Every blank-separated string is one term: all printable ASCII are token characters.
+CREATE VIRTUAL TABLE inverted USING fts5 (
+    terms,
+    content = '',
+    contentless_delete = 1,
+    detail = none,
+    tokenize = "ascii tokenchars '!#$%&()*+,-./:;<=>?@[\]^_`{|}~'"
+);
+
+-- Earliest and latest start among each 1,024 rids: lets a walk in arrival order stop early.
+CREATE TABLE zones (
+    zone INTEGER PRIMARY KEY,
+    start_min_us INTEGER NOT NULL,
+    start_max_us INTEGER NOT NULL
+) STRICT;
+
+-- Subtree totals of runs that have not arrived, but whose descendants have.
+CREATE TABLE awaited_totals (
+    id BLOB PRIMARY KEY,
+    totals TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE feedback (
+    id BLOB PRIMARY KEY,
+    run_id BLOB,
+    trace_id BLOB,
+    pid INTEGER,
+    key TEXT NOT NULL,
+    score REAL,
+    value BLOB,
+    comment TEXT,
+    correction BLOB,
+    source BLOB,
+    source_type TEXT,
+    extra BLOB,
+    created_us INTEGER NOT NULL,
+    modified_us INTEGER NOT NULL,
+    comparative_experiment_id TEXT,
+    feedback_group_id TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX feedback_run ON feedback (run_id);
+CREATE INDEX feedback_key ON feedback (key, score, run_id);
+CREATE INDEX feedback_created ON feedback (created_us);
+
+CREATE TABLE attachments (
+    run_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    mime_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attachments_sha256 ON attachments (sha256);

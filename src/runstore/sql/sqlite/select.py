@@ -1,0 +1,188 @@
+"""Scope and driver -> the statement that finds a page's runs, newest or oldest first.
+
+A driver says where rows come from; the conditions say which of them are wanted. Both walks
+over an index and lists of candidates give (rid, start_us, id).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runstore.model.ids import id_to_bytes
+from runstore.model.query import Position
+from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue
+
+KeyKind = Literal["rid", "id", "trace_id"]
+
+_KEYS = {
+    "rid": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.rid = k.value",
+    "id": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.id = unhex(k.value)",
+    "trace_id": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.trace_id = unhex(k.value)",
+}
+_ORDER = {True: "r.start_us DESC, r.id DESC", False: "r.start_us, r.id"}
+_PAST = {True: "<", False: ">"}
+
+_PAGE = "SELECT r.rid, r.start_us, r.id FROM {source} WHERE {where} ORDER BY {order} LIMIT {limit}"
+_ARRIVAL = (
+    "SELECT inverted.rowid, r.start_us, r.id, {where}"
+    " FROM inverted CROSS JOIN runs AS r ON r.rid = inverted.rowid"
+    " WHERE inverted MATCH {text}{bound} ORDER BY inverted.rowid {direction}"
+)
+_PROBE = "SELECT rowid FROM inverted WHERE inverted MATCH {text} LIMIT {limit}"
+_TRACES = "SELECT DISTINCT r.trace_id FROM {source} WHERE {where} LIMIT {limit}"
+_FEEDBACK = (
+    "SELECT DISTINCT f.run_id FROM feedback AS f"
+    " WHERE f.run_id IS NOT NULL AND {tests} LIMIT {limit}"
+)
+_ROWS = "SELECT {columns} FROM {source} WHERE {where}"
+_ROOT = "EXISTS (SELECT 1 FROM runs AS root WHERE root.id = r.trace_id AND {condition})"
+_TREE = "EXISTS (SELECT 1 FROM runs AS w WHERE w.trace_id = r.trace_id AND {condition})"
+_IN_TRACES = "r.trace_id IN (SELECT unhex(value) FROM json_each({keys}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Text with named parameters, and the Python tests its `holds(slot, value)` calls mean."""
+
+    text: str
+    values: dict[str, SqlValue]
+    tests: Sequence[PayloadTest]
+
+    @staticmethod
+    def of(text: str, params: Params) -> "Statement":
+        return Statement(text, params.values, params.tests)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of the order: past a position, at most so many."""
+
+    descending: bool
+    after: Position | None
+    limit: int
+
+    def condition(self, params: Params) -> list[str]:
+        if self.after is None:
+            return []
+        start = params.bind(self.after.start_us)
+        run_id = params.bind(id_to_bytes(self.after.run_id))
+        past = _PAST[self.descending]
+        return [
+            f"r.start_us {past}= {start}",
+            f"(r.start_us {past} {start} OR r.id {past} {run_id})",
+        ]
+
+
+def by_time(
+    conditions: list[str], window: Window, params: Params, *, pid: int, roots: bool
+) -> Statement:
+    """Walk one project's runs in order of start, stopping at the page's end."""
+    index = "runs_roots" if roots else "runs_time"
+    where = [f"r.pid = {params.bind(pid)}"]
+    if roots:
+        where.append("r.is_root = 1")
+    return _page(f"runs AS r INDEXED BY {index}", where + conditions, window, params)
+
+
+def by_keys(
+    kind: KeyKind,
+    keys: Sequence[int | bytes],
+    conditions: list[str],
+    window: Window,
+    params: Params,
+) -> Statement:
+    """Take the runs of a list (no key twice), test them, sort them."""
+    source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
+    return _page(source, conditions, window, params)
+
+
+def _page(source: str, conditions: list[str], window: Window, params: Params) -> Statement:
+    where = " AND ".join(conditions + window.condition(params)) or "TRUE"
+    text = _PAGE.format(
+        source=source,
+        where=where,
+        order=_ORDER[window.descending],
+        limit=params.bind(window.limit),
+    )
+    return Statement.of(text, params)
+
+
+def by_arrival(
+    match: str,
+    conditions: list[str],
+    window: Window,
+    params: Params,
+    *,
+    rid_bound: int | None,
+) -> Statement:
+    """Walk what the index finds in order of arrival: (rid, start_us, id, wanted). No limit:
+    the reader stops when no run further on can belong to the page."""
+    text = params.bind(match)
+    bound = ""
+    if rid_bound is not None:
+        sign = "<=" if window.descending else ">="
+        bound = f" AND inverted.rowid {sign} {params.bind(rid_bound)}"
+    where = " AND ".join(conditions + window.condition(params)) or "TRUE"
+    direction = "DESC" if window.descending else "ASC"
+    return Statement.of(
+        _ARRIVAL.format(where=where, text=text, bound=bound, direction=direction), params
+    )
+
+
+def all_rows(
+    columns: str,
+    conditions: list[str],
+    params: Params,
+    listed: tuple[KeyKind, Sequence[int | bytes]] | None = None,
+) -> Statement:
+    """Every run that meets the conditions, in no order, from a list of keys or from all runs."""
+    source = "runs AS r"
+    if listed is not None:
+        kind, keys = listed
+        source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
+    where = " AND ".join(conditions) or "TRUE"
+    return Statement.of(_ROWS.format(columns=columns, source=source, where=where), params)
+
+
+def probe(match: str, limit: int) -> Statement:
+    """Up to `limit` rids the index finds."""
+    params = Params()
+    return Statement.of(_PROBE.format(text=params.bind(match), limit=params.bind(limit)), params)
+
+
+def traces_of(
+    kind: KeyKind, keys: Sequence[int | bytes], conditions: list[str], params: Params, limit: int
+) -> Statement:
+    """The traces of listed runs that meet the conditions."""
+    source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
+    where = " AND ".join(conditions) or "TRUE"
+    return Statement.of(
+        _TRACES.format(source=source, where=where, limit=params.bind(limit)), params
+    )
+
+
+def feedback_runs(tests: str, params: Params, limit: int) -> Statement:
+    """Up to `limit` runs with a record that meets the tests."""
+    return Statement.of(_FEEDBACK.format(tests=tests, limit=params.bind(limit)), params)
+
+
+def root_condition(condition: str) -> str:
+    return _ROOT.format(condition=condition)
+
+
+def tree_condition(condition: str) -> str:
+    return _TREE.format(condition=condition)
+
+
+def in_traces(trace_ids: Sequence[bytes], params: Params) -> str:
+    return _IN_TRACES.format(keys=params.bind(key_list(trace_ids)))
+
+
+def in_projects(pids: Sequence[int], params: Params) -> str:
+    return f"r.pid IN ({', '.join(params.bind(pid) for pid in pids)})"
+
+
+def key_list(keys: Sequence[int | bytes]) -> str:
+    """A JSON array: whole numbers, or ids as hex."""
+    texts = (f'"{key.hex()}"' if isinstance(key, bytes) else str(key) for key in keys)
+    return "[" + ",".join(texts) + "]"
