@@ -32,7 +32,7 @@ HASH = key_hash("secret")
 def test_settings_come_from(
     environment: dict[str, str], said: dict[str, object], expected: Settings
 ) -> None:
-    assert settings_from(environment, **said) == expected
+    assert settings_from(said, environment) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_settings_come_from(
 )
 def test_a_setting_that_means_nothing_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        settings_from({name: value})
+        settings_from({}, {name: value})
 
 
 def test_a_wrong_hash_is_not_repeated_in_the_error() -> None:
     with pytest.raises(SettingsError) as raised:
-        settings_from({"RUNSTORE_API_KEY_HASHES": "my-plain-key"})
+        settings_from({}, {"RUNSTORE_API_KEY_HASHES": "my-plain-key"})
     assert "my-plain-key" not in str(raised.value)
 
 

@@ -47,7 +47,9 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def settings_from(environment: Mapping[str, str] | None = None, **said: object) -> Settings:
+def settings_from(
+    said: Mapping[str, object], environment: Mapping[str, str] | None = None
+) -> Settings:
     """`said`: fields of Settings from the command line; None: not said. Raises SettingsError."""
     read = os.environ if environment is None else environment
     fields: dict[str, object] = {}

@@ -6,12 +6,15 @@ from runstore.engine.base import Engine
 from runstore.errors import InvalidRequest, NotFound
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback, FeedbackQuery
-from runstore.store.ingest import IngestWriter
+from runstore.store.ingest import Clock, IngestWriter
 from runstore.store.workers import QueryWorkers
 
 
 class FeedbackRecords:
-    def __init__(self, engine: Engine, workers: QueryWorkers, ingest: IngestWriter) -> None:
+    def __init__(
+        self, engine: Engine, workers: QueryWorkers, ingest: IngestWriter, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._engine = engine
         self._workers = workers
         self._ingest = ingest
@@ -38,7 +41,8 @@ class FeedbackRecords:
 
     async def update(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         """Raises NotFound."""
-        return await self._workers.run(lambda: self._engine.update_feedback(feedback_id, changes))
+        dated = {**changes, "modified_us": self._clock()}
+        return await self._workers.run(lambda: self._engine.update_feedback(feedback_id, dated))
 
     async def delete(self, feedback_id: str) -> None:
         """Raises NotFound."""

@@ -1,6 +1,7 @@
 """Use cases of runs: query, read one, count up, delete. Speaks domain on both sides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from runstore.engine.base import Engine
 from runstore.errors import NotFound
@@ -13,6 +14,7 @@ from runstore.plan.build import build_plan, build_scope
 from runstore.plan.plan import StatsPlan
 from runstore.store.workers import QueryWorkers
 
+Answer = TypeVar("Answer")
 FILTERS = ("filter", "trace_filter", "tree_filter", "search_filter")
 
 
@@ -21,23 +23,29 @@ class Runs:
         self._engine = engine
         self._workers = workers
 
-    async def query(self, query: RunQuery) -> Page:
-        """One page. A project nobody knows has no runs: an empty page, not an error.
+    async def query(self, query: RunQuery, use: Callable[[Page], Answer]) -> Answer:
+        """What `use` makes of one page, in the thread that fetched it.
 
-        Raises FilterError, QueryBudgetExceeded, Overloaded.
+        A project nobody knows has no runs: an empty page, not an error. Raises FilterError,
+        QueryBudgetExceeded, Overloaded.
         """
 
-        def fetch(seconds: float) -> Page:
-            return self._engine.fetch_runs(build_plan(query), deadline_s=seconds)
+        def fetch(seconds: float) -> Answer:
+            return use(self._engine.fetch_runs(build_plan(query), deadline_s=seconds))
 
         return await self._workers.run_within(fetch)
 
-    async def read(self, run_id: str, select: frozenset[str] | None = None) -> Page:
-        """A page of this one run. Raises NotFound."""
-        page = await self.query(RunQuery(ids=(run_id,), select=select, limit=1))
-        if not page.runs:
-            raise NotFound("Run not found")
-        return page
+    async def read(
+        self, run_id: str, use: Callable[[Page], Answer], select: frozenset[str] | None = None
+    ) -> Answer:
+        """`query` for a page of this one run. Raises NotFound."""
+
+        def found(page: Page) -> Answer:
+            if not page.runs:
+                raise NotFound("Run not found")
+            return use(page)
+
+        return await self.query(RunQuery(ids=(run_id,), select=select, limit=1), found)
 
     async def stats(
         self,
@@ -77,9 +85,18 @@ class Runs:
 
         return await self._workers.run(check)
 
-    async def delete_traces(self, trace_ids: Sequence[str]) -> int:
-        """How many runs went."""
-        return await self._workers.run(lambda: self._engine.delete_traces(trace_ids))
+    async def delete_traces(self, trace_ids: Sequence[str], project_id: str | None = None) -> int:
+        """How many runs went. With `project_id`, only traces that have a run in it."""
+
+        def is_in_project(trace_id: str) -> bool:
+            query = RunQuery(project_ids=(project_id or "",), trace_id=trace_id, limit=1)
+            return bool(self._engine.fetch_runs(build_plan(query)).runs)
+
+        def delete() -> int:
+            chosen = [one for one in trace_ids if project_id is None or is_in_project(one)]
+            return self._engine.delete_traces(chosen) if chosen else 0
+
+        return await self._workers.run(delete)
 
     async def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         return await self._workers.run(lambda: self._engine.attachments(run_id))

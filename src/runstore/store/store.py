@@ -39,7 +39,7 @@ class Store:
         )
         self.runs = Runs(engine, self._queries)
         self.projects = Projects(engine, self._queries)
-        self.feedback = FeedbackRecords(engine, self._queries, self.ingest)
+        self.feedback = FeedbackRecords(engine, self._queries, self.ingest, clock)
 
     @property
     def is_ready(self) -> bool:

@@ -1,0 +1,115 @@
+"""`runstore serve`: settings -> a listening server, until a signal; then a stop that loses nothing.
+
+On SIGTERM or SIGINT: no new connections, requests under way end (STOP_SECONDS_MAX), what was
+accepted is written, the engine closes. A second signal ends the wait for requests.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from types import FrameType
+
+import uvicorn
+
+from runstore.engine.base import Engine
+from runstore.errors import RunstoreError, StorageError
+from runstore.limits import STOP_SECONDS_MAX
+from runstore.server.app import create_app
+from runstore.server.logs import configure_logs
+from runstore.settings import Settings, SettingsError, settings_from
+
+BACKLOG = 1_024  # connections the kernel holds while we are busy
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says where it listens once it does, so that a script may wait for the line."""
+
+    announcement = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self.announcement, flush=True)
+
+
+def serve(said: Mapping[str, object]) -> int:
+    """The exit code: 0 after a signal, 2 when it could not start."""
+    try:
+        settings = settings_from(said)
+        _refuse_exposed(settings)
+        listener = _listen(settings)
+        engine = open_engine(settings)
+    except RunstoreError as error:
+        print(f"runstore: {error}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _stop)  # uvicorn gives the signal back to us when it is done
+    signal.signal(signal.SIGINT, _stop)
+    configure_logs(settings.log_level)
+    server = _AnnouncingServer(
+        uvicorn.Config(
+            create_app(settings, engine),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+        )
+    )
+    server.announcement = announcement(settings, listener.getsockname()[1])
+    server.run(sockets=[listener])
+    return 0 if server.started else 2
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The embedded engine over the folder. Raises StorageError."""
+    from runstore.engine.sqlite.engine import SqliteEngine
+    from runstore.model.prices import Prices
+
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {settings.data}: {error}") from error
+    return SqliteEngine(settings.data, Prices.load(settings.prices))
+
+
+def announcement(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if settings.host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    url = f"http://{host}:{port}"
+    return (
+        f"Runstore on {url}, data in {os.path.abspath(settings.data)}; "
+        f"clients: LANGSMITH_ENDPOINT={url} LANGSMITH_TRACING=true"
+    )
+
+
+def _refuse_exposed(settings: Settings) -> None:
+    if settings.is_exposed and not settings.insecure:
+        raise SettingsError(
+            f"{settings.host} can be reached from other machines, and no API key is configured. "
+            "Set RUNSTORE_API_KEY_HASHES (`runstore key new` makes a key and its hash), "
+            "or say --insecure."
+        )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StorageError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from error
+    return listener
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,84 @@
+"""create_app: the route table and what stands before it, nothing else.
+
+Every path is also served under /api and /api/v1 (server/prefix.py).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from runstore.engine.base import Engine
+from runstore.server.auth import ApiKeys
+from runstore.server.metrics import Metrics
+from runstore.server.prefix import ApiPrefix
+from runstore.server.problems import Problems, http_problem
+from runstore.server.request_log import RequestLog
+from runstore.server.routes import attachments, feedback, health, info, ingest, runs, sessions
+from runstore.settings import Settings
+from runstore.store.store import Store
+
+# fmt: off
+ROUTES = [
+    Route("/runs/multipart",       ingest.ingest_multipart,     methods=["POST"]),
+    Route("/runs/batch",           ingest.ingest_batch,         methods=["POST"]),
+    Route("/runs",                 ingest.create_run,           methods=["POST"]),
+    Route("/runs/query",           runs.query_runs,             methods=["POST"]),
+    Route("/runs/query/validate",  runs.validate_query,         methods=["POST"]),
+    Route("/runs/stats",           runs.count_up_runs,          methods=["POST"]),
+    Route("/runs/delete",          runs.delete_traces,          methods=["POST"]),
+    Route("/runs/{id}",            runs.read_run,               methods=["GET"]),
+    Route("/runs/{id}",            ingest.update_run,           methods=["PATCH"]),
+    Route("/feedback",             feedback.create_feedback,    methods=["POST"]),
+    Route("/feedback",             feedback.list_feedback,      methods=["GET"]),
+    Route("/feedback/{id}",        feedback.read_feedback,      methods=["GET"]),
+    Route("/feedback/{id}",        feedback.update_feedback,    methods=["PATCH"]),
+    Route("/feedback/{id}",        feedback.delete_feedback,    methods=["DELETE"]),
+    Route("/sessions",             sessions.create_project,     methods=["POST"]),
+    Route("/sessions",             sessions.list_projects,      methods=["GET"]),
+    Route("/sessions/{id}",        sessions.read_project,       methods=["GET"]),
+    Route("/sessions/{id}",        sessions.update_project,     methods=["PATCH"]),
+    Route("/sessions/{id}",        sessions.delete_project,     methods=["DELETE"]),
+    Route("/attachments/{token}",  attachments.read_attachment, methods=["GET"]),
+    Route("/info",                 info.info,                   methods=["GET"]),
+    Route("/health",               health.health,               methods=["GET"]),
+    Route("/ok",                   health.health,               methods=["GET"]),
+    Route("/ready",                health.ready,                methods=["GET"]),
+    Route("/metrics",              health.metrics,              methods=["GET"]),
+]
+# fmt: on
+
+
+def create_app(settings: Settings, engine: Engine) -> Starlette:
+    """The app owns `engine` from here on: its shutdown drains the ingest queue and closes it.
+
+    Raises StorageError when the folder of `settings` cannot be written.
+    """
+    metrics = Metrics()
+    store = Store(engine, settings.data, observer=metrics)
+    metrics.watch_queue(lambda: store.ingest.budget.taken, lambda: store.ingest.waiting)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await anyio.to_thread.run_sync(store.close)
+
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[
+            Middleware(RequestLog, metrics=metrics),
+            Middleware(Problems),
+            Middleware(ApiPrefix),
+            Middleware(ApiKeys, hashes=settings.api_key_hashes),
+        ],
+        exception_handlers={HTTPException: http_problem},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # a POST that is redirected becomes a GET
+    app.state.store = store
+    app.state.metrics = metrics
+    return app

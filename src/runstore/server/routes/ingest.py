@@ -1,0 +1,91 @@
+"""Routes that bring runs: read, decode in a worker thread, submit, answer what was refused.
+
+202 means committed and visible. A body is decoded while it arrives; the bytes it holds are leased
+from the ingest budget from the first on, so memory stays bounded and overload is said early.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runstore.limits import BODY_BYTES_MAX
+from runstore.model.batch import Batch
+from runstore.server.body import body_chunks, content_encoding, path_id
+from runstore.server.problems import JSON
+from runstore.server.state import metrics_of, store_of
+from runstore.store.budget import Lease
+from runstore.wire.encoding import BodyDecoder
+from runstore.wire.ingest import IngestDecoder
+from runstore.wire.multipart import boundary_of
+from runstore.wire.problems import encode_ingest
+from runstore.wire.runs import decode_batch, decode_create, decode_patch
+
+
+async def create_run(request: Request) -> Response:
+    """POST /runs -> 202"""
+    return await _ingest_json(request, decode_create)
+
+
+async def update_run(request: Request) -> Response:
+    """PATCH /runs/{id} -> 202"""
+    run_id = path_id(request)
+    return await _ingest_json(request, lambda body: decode_patch(run_id, body))
+
+
+async def ingest_batch(request: Request) -> Response:
+    """POST /runs/batch {"post": [...], "patch": [...]} -> 202"""
+    return await _ingest_json(request, decode_batch)
+
+
+async def ingest_multipart(request: Request) -> Response:
+    """POST /runs/multipart -> 202"""
+    store = store_of(request)
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    parts = IngestDecoder(boundary, store.blobs, now_us=store.clock())
+    return await _ingest(request, parts.feed, parts.finish, parts.abort)
+
+
+async def _ingest_json(request: Request, decode: Callable[[bytes], Batch]) -> Response:
+    pieces: list[bytes] = []
+    return await _ingest(request, pieces.append, lambda: decode(b"".join(pieces)), pieces.clear)
+
+
+async def _ingest(
+    request: Request,
+    feed: Callable[[bytes], None],
+    finish: Callable[[], Batch],
+    abort: Callable[[], None],
+) -> Response:
+    """`feed` is given the decompressed body in pieces, `finish` makes a batch of them."""
+    store = store_of(request)
+    loop = asyncio.get_running_loop()
+    body = BodyDecoder(content_encoding(request))
+
+    def take(chunks: list[bytes], lease: Lease) -> None:
+        for chunk in chunks:
+            for piece in body.feed(chunk):
+                lease.grow(len(piece))
+                feed(piece)
+
+    def complete(chunks: list[bytes], lease: Lease) -> Batch:
+        take(chunks, lease)
+        body.finish()
+        return store.ingest.prepare(finish())
+
+    with store.ingest.budget.lease() as lease:
+        try:
+            last: list[bytes] = []
+            async for chunks in body_chunks(request, BODY_BYTES_MAX):
+                if last:
+                    await loop.run_in_executor(store.decoders, take, last, lease)
+                last = chunks
+            batch = await loop.run_in_executor(store.decoders, complete, last, lease)
+        except BaseException:
+            abort()
+            raise
+        metrics_of(request).refused(len(batch.refusals))
+        refusals = await store.ingest.submit_prepared(batch, lease)
+    status, answer = encode_ingest(batch, refusals)
+    return Response(answer, status, media_type=JSON)

@@ -1,0 +1,16 @@
+"""What every route of one app shares."""
+
+from typing import cast
+
+from starlette.requests import Request
+
+from runstore.server.metrics import Metrics
+from runstore.store.store import Store
+
+
+def store_of(request: Request) -> Store:
+    return cast(Store, request.app.state.store)
+
+
+def metrics_of(request: Request) -> Metrics:
+    return cast(Metrics, request.app.state.metrics)

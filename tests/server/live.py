@@ -1,0 +1,58 @@
+"""A server in a thread on a free port, over any engine: for tests with a real client."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from runstore.engine.base import Engine
+from runstore.server.app import create_app
+from runstore.settings import Settings, key_hash
+
+
+@dataclass(frozen=True)
+class Live:
+    url: str
+    engine: Engine
+
+
+def open_engine(name: str, folder: Path) -> Engine:
+    """ "memory", or "sqlite" in `folder`."""
+    if name == "sqlite":
+        from runstore.engine.sqlite.engine import SqliteEngine
+
+        return SqliteEngine(folder)
+    from runstore.engine.memory import MemoryEngine
+
+    return MemoryEngine()
+
+
+@contextmanager
+def serve(engine: Engine, folder: Path, *api_keys: str) -> Iterator[Live]:
+    """The server is stopped, and its engine closed, when the block ends."""
+    settings = Settings(data=folder, api_key_hashes=tuple(map(key_hash, api_keys)))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, engine),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            ws="none",
+            timeout_graceful_shutdown=5,
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        # The socket listens already: who connects before the server runs waits for it.
+        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+        assert not thread.is_alive(), "the server did not stop"
