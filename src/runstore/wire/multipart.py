@@ -40,7 +40,8 @@ _COMMON_HEAD: Final = re.compile(
     rb"(?:\r\nContent-Type: ([^;\r\n]*)(?:; ?length=(\d{1,18}))?)?"
     rb"(?:\r\nContent-Length: (\d{1,18}))?\r\n\r\n"
 )
-_DISPOSITION_NAME = re.compile(r';\s*name=(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|([^;\s]*))', re.I)
+# A quote inside quotes ends them only where a parameter can end: the SDK escapes none in names.
+_PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|([^;\s]*))')
 _LENGTH_PARAMETER = re.compile(r'\s*;\s*length\s*=\s*"?(\d{1,18})"?', re.I)
 _ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n", '\\"': '"', "\\\\": "\\"}
 _ESCAPE = re.compile(r'%22|%0[AD]|\\["\\]')
@@ -158,17 +159,25 @@ def _parse_head(raw: bytes, index: int) -> PartHead:
         if not colon:
             raise SchemaError((("body", index), f"part header {line[:80]!r} has no colon"))
         headers[name.strip().lower()] = value.strip()
-    found = _DISPOSITION_NAME.search(headers.get("content-disposition", ""))
-    if found is None:
+    name = _parameter(headers.get("content-disposition", ""), "name")
+    if name is None:
         raise SchemaError((("body", index), "a part has no name in its Content-Disposition"))
-    name = found[1] if found[1] is not None else found[2]
     content_type = headers.get("content-type", "")
     said = headers.get("content-length", "")
     if parameter := _LENGTH_PARAMETER.search(content_type):
         content_type = content_type[: parameter.start()] + content_type[parameter.end() :]
         said = said or parameter[1]
     return PartHead(
-        _ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], name),
+        name,
         content_type,
         int(said) if said.isascii() and said.isdigit() else None,
     )
+
+
+def _parameter(header: str, wanted: str) -> str | None:
+    for found in _PARAMETER.finditer(header):
+        name, quoted, bare = found.groups()
+        if name.lower() == wanted:
+            value = bare if quoted is None else quoted
+            return _ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], value)
+    return None
