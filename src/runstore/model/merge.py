@@ -182,10 +182,12 @@ def _extra(have: JsonText | None, said: JsonText | None, over: bool) -> JsonText
     if not over:
         under, top = top, under
     merged = _by_key(under, top)
-    metadata = under.get("metadata")
-    more = top.get("metadata")
-    if isinstance(metadata, dict) and isinstance(more, dict):
-        merged["metadata"] = _by_key(metadata, more)
+    metadata = merged.pop("metadata", None)
+    if metadata is not None:
+        have_metadata, more = under.get("metadata"), top.get("metadata")
+        if isinstance(have_metadata, dict) and isinstance(more, dict):
+            metadata = _by_key(have_metadata, more)
+        merged["metadata"] = metadata  # last, as `derive` adds it: the bytes know no order either
     return encode(merged)
 
 
