@@ -15,6 +15,9 @@ BOUNDARY = "7d1f0c9a2b6e4f58a3c4d5e6f7081920"  # the SDK draws one a process; a 
 OUT_OF_LINE = ("inputs", "outputs", "events", "extra", "error", "serialized")
 ZSTD_LEVEL = 1  # the SDK's default
 
+POST_STARTS = b'--%s\r\nContent-Disposition: form-data; name="post.' % BOUNDARY.encode()
+"""How an operation that creates a run begins."""
+
 Json = dict[str, Any]
 
 

@@ -1,7 +1,8 @@
 """Seed and size -> a folder of ready request bodies and the facts queries are drawn from.
 
     bodies.bin   the bodies one after the other
-    index.json   {"bodies": [[offset, bytes, bytes before zstd, operations], ...], "facts": ...}
+    index.json   {"bodies": [[offset, bytes, bytes before zstd, operations, runs], ...],
+                  "facts": ...}
 
 70 % of the runs go out as one complete post, 30 % as a post and, in a later body, a patch: what
 the SDK does to runs that outlive its batching. Made once and kept, so that making them is never
@@ -12,12 +13,12 @@ import json
 import random
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.agents import Agent, Trace
-from bench.encode import compress, encode_feedback, encode_run, join
+from bench.encode import POST_STARTS, compress, encode_feedback, encode_run, join
 from bench.messages import Conversation
 from bench.vocabulary import Vocabulary
 from runstore.model.times import us_from_text
@@ -55,7 +56,8 @@ class Body:
     offset: int
     size: int
     size_before: int
-    operations: int
+    operations: int  # creates, patches and feedback
+    runs: int  # the creates among them
 
 
 @dataclass(slots=True)
@@ -90,9 +92,10 @@ def generate(folder: Path, runs: int, seed: int) -> Bodies:
             body = join(operations)
             packed = compress(body)
             file.write(packed)
-            index.append(Body(offset, len(packed), len(body), len(operations)))
+            created = sum(operation.startswith(POST_STARTS) for operation in operations)
+            index.append(Body(offset, len(packed), len(body), len(operations), created))
             offset += len(packed)
-    rows = [[body.offset, body.size, body.size_before, body.operations] for body in index]
+    rows = [list(astuple(body)) for body in index]
     written = folder / "index.json.new"
     written.write_text(json.dumps({"bodies": rows, "facts": asdict(facts)}))
     written.rename(folder / "index.json")
@@ -105,7 +108,7 @@ def batches(runs: int, seed: int, facts: Facts) -> Iterator[list[bytes]]:
     late: deque[tuple[int, bytes]] = deque()  # (first body it may be in, patch)
     number = 0
     body: list[bytes] = []
-    for operation, patch in _mixed(_traces(runs, seed, facts), draw):
+    for operation, patch in _mixed(traces(runs, seed, facts), draw):
         body.append(operation)
         if patch is not None:
             late.append((number + draw.randrange(1, 4), patch))
@@ -122,7 +125,7 @@ def batches(runs: int, seed: int, facts: Facts) -> Iterator[list[bytes]]:
         yield patches[start : start + OPERATIONS_PER_BODY]
 
 
-def _traces(runs: int, seed: int, facts: Facts) -> Iterator[Trace]:
+def traces(runs: int, seed: int, facts: Facts) -> Iterator[Trace]:
     """Traces in the order they start; exactly `runs` runs, the last trace cut short."""
     draw = random.Random(f"traces {seed}")
     agent = Agent(seed, Vocabulary(seed))
