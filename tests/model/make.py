@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from runstore.model.dotted_order import segment
+from runstore.model.feedback import Feedback
 from runstore.model.run import Attachment, JsonText, RunMessage
 
 T0 = 1_700_000_000_000_000  # us; every test's time begins here
@@ -54,6 +55,14 @@ def _encoded(said: dict[str, Any]) -> dict[str, Any]:
         key: json(value) if key in payloads and value is not None else value
         for key, value in said.items()
     }
+
+
+def record(number: int, key: str = "k", **said: Any) -> Feedback:
+    """A feedback record; the higher the number the newer."""
+    for name in ("value", "source", "extra", "correction"):
+        if name in said:
+            said[name] = json(said[name])
+    return Feedback(**({"id": rid(number), "key": key, "created_us": T0 + number} | said))
 
 
 def attachment(name: str, content: str = "0") -> Attachment:

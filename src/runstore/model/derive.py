@@ -79,7 +79,8 @@ def _set_depth(run: Run, values: Values) -> None:
     if metadata.__class__ is not dict:
         extra["metadata"] = {DEPTH_KEY: depth}
     else:
-        if metadata.get(DEPTH_KEY) == depth and next(reversed(metadata)) == DEPTH_KEY:
+        said = metadata.get(DEPTH_KEY)
+        if said.__class__ is int and said == depth and next(reversed(metadata)) == DEPTH_KEY:
             return
         metadata.pop(DEPTH_KEY, None)
         metadata[DEPTH_KEY] = depth
