@@ -1,6 +1,5 @@
 """A server in a thread on a free port, over any engine: for tests with a real client."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from runstore.cli.serve import listen
 from runstore.engine.base import Engine
 from runstore.server.app import create_app
 from runstore.settings import Settings, key_hash
@@ -35,7 +35,7 @@ def open_engine(name: str, folder: Path) -> Engine:
 def serve(engine: Engine, folder: Path, *api_keys: str) -> Iterator[Live]:
     """The server is stopped, and its engine closed, when the block ends."""
     settings = Settings(data=folder, api_key_hashes=tuple(map(key_hash, api_keys)))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings, engine),
