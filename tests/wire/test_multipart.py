@@ -132,3 +132,9 @@ def test_the_boundary_of_a_content_type(content_type: str, boundary: bytes) -> N
 def test_another_content_type_is_refused(content_type: str) -> None:
     with pytest.raises(InvalidRequest, match="multipart/form-data"):
         boundary_of(content_type)
+
+
+def test_a_head_full_of_open_quotes_is_read_in_one_walk() -> None:
+    head = "Content-Disposition: form-data" + ';a="' * 4_000
+    with pytest.raises(SchemaError, match="has no name"):
+        read(b"--" + BOUNDARY + b"\r\n" + head.encode() + b"\r\n\r\n")

@@ -58,9 +58,9 @@ def decode_feedback_fields(fields: Mapping[str, Any], *, now_us: int) -> Feedbac
         trace_id=trace_id,
         project_id=project_id,
         score=first_field(fields, "score", _score),
-        value=first_field(fields, "value", _json),
+        value=first_field(fields, "value", _value),
         comment=first_field(fields, "comment", to_text),
-        correction=first_field(fields, "correction", _json),
+        correction=first_field(fields, "correction", _correction),
         source=first_field(fields, "feedback_source", _source),
         extra=_extra(fields),
         created_us=created_us,
@@ -131,11 +131,28 @@ def _json(value: Any) -> JsonText:
     return text
 
 
+def _value(value: Any) -> JsonText:
+    if value.__class__ is list:  # the SDK cannot read one back, and would fail on the whole page
+        raise ValueError(f"{shown(value)} is not a string, number, boolean or JSON object")
+    return _json(value)
+
+
+def _correction(value: Any) -> JsonText:
+    if value.__class__ not in (str, dict):
+        raise ValueError(f"{shown(value)} is neither a string nor a JSON object")
+    return _json(value)
+
+
 def _source(value: Any) -> JsonText:
-    if value.__class__ is str:  # {"type": ...} in short
+    """An object with a type, "api" unless it says another; or the type alone."""
+    if value.__class__ is str:
         value = {"type": value, "metadata": {}}
     if value.__class__ is not dict:
         raise ValueError(f"{shown(value)} is not a JSON object")
+    if value.get("type").__class__ is not str:
+        value = {**value, "type": "api"}
+    if value.get("metadata").__class__ not in (dict, type(None)):
+        raise ValueError(f"metadata: {shown(value['metadata'])} is not a JSON object")
     return _json(value)
 
 
@@ -160,9 +177,9 @@ def _extra(fields: Mapping[str, Any]) -> JsonText | None:
 
 _CHANGEABLE: dict[str, Callable[[Any], object]] = {
     "score": _score,
-    "value": _json,
+    "value": _value,
     "comment": to_text,
-    "correction": _json,
+    "correction": _correction,
 }
 
 

@@ -41,7 +41,9 @@ _COMMON_HEAD: Final = re.compile(
     rb"(?:\r\nContent-Length: (\d{1,18}))?\r\n\r\n"
 )
 # A quote inside quotes ends them only where a parameter can end: the SDK escapes none in names.
-_PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*)"|([^;\s]*))')
+_PARAMETER = re.compile(
+    r'\s*;\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*+)"|([^;\s"]*))'
+)
 _LENGTH_PARAMETER = re.compile(r'\s*;\s*length\s*=\s*"?(\d{1,18})"?', re.I)
 _ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n", '\\"': '"', "\\\\": "\\"}
 _ESCAPE = re.compile(r'%22|%0[AD]|\\["\\]')
@@ -159,8 +161,8 @@ def _parse_head(raw: bytes, index: int) -> PartHead:
         if not colon:
             raise SchemaError((("body", index), f"part header {line[:80]!r} has no colon"))
         headers[name.strip().lower()] = value.strip()
-    name = _parameter(headers.get("content-disposition", ""), "name")
-    if name is None:
+    part_name = _parameter(headers.get("content-disposition", ""), "name")
+    if part_name is None:
         raise SchemaError((("body", index), "a part has no name in its Content-Disposition"))
     content_type = headers.get("content-type", "")
     said = headers.get("content-length", "")
@@ -168,16 +170,19 @@ def _parse_head(raw: bytes, index: int) -> PartHead:
         content_type = content_type[: parameter.start()] + content_type[parameter.end() :]
         said = said or parameter[1]
     return PartHead(
-        name,
+        part_name,
         content_type,
         int(said) if said.isascii() and said.isdigit() else None,
     )
 
 
 def _parameter(header: str, wanted: str) -> str | None:
-    for found in _PARAMETER.finditer(header):
+    """One walk from parameter to parameter, up to the first damaged one."""
+    at = max(0, header.find(";"))
+    while (found := _PARAMETER.match(header, at)) is not None:
         name, quoted, bare = found.groups()
         if name.lower() == wanted:
             value = bare if quoted is None else quoted
             return _ESCAPE.sub(lambda escape: _ESCAPES[escape[0]], value)
+        at = found.end()
     return None
