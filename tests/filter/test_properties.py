@@ -12,7 +12,7 @@ from runstore.filter.unparse import unparse
 from runstore.model.facts import Facts
 from tests.filter.strategies import facts, nodes, texts
 
-FEW = settings(max_examples=150, deadline=None)
+FEW = settings(max_examples=60, deadline=None)
 
 
 def written(node: Node) -> str:
