@@ -192,7 +192,9 @@ def _extra(have: JsonText | None, said: JsonText | None, over: bool) -> JsonText
 
 
 def _by_key(under: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    return under | {key: value for key, value in top.items() if value is not None}
+    """All keys of both; a null only where neither says more."""
+    said = {key: value for key, value in top.items() if value is not None or key not in under}
+    return under | said
 
 
 def _events(have: JsonText | None, said: JsonText | None, leads: bool) -> JsonText | None:

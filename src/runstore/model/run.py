@@ -57,7 +57,7 @@ class RunMessage:
 class Run:
     """A run as it stands: its messages merged, and what follows from them derived.
 
-    Fields an engine was not asked for (`select`) keep their defaults.
+    Payloads and attachments an engine was not asked for (`select`) are missing.
     """
 
     id: str

@@ -25,13 +25,18 @@ def as_sums(counters: Mapping[str, int]) -> Sums:
 
 
 def add(into: Sums, more: Mapping[str, tuple[int, int]], sign: int = 1) -> Sums:
-    """`into` + sign * `more`, in place; counters nobody reports any longer vanish."""
+    """`into` + sign * `more`, in place; a counter nobody reports any longer vanishes.
+
+    Both may be differences, with numbers below zero: one report more and another less is no
+    reporter, but may be a sum.
+    """
     for name, (value, reporters) in more.items():
         have, count = into.get(name, (0, 0))
-        if count + sign * reporters == 0:
+        total = (have + sign * value, count + sign * reporters)
+        if total == (0, 0):
             into.pop(name, None)
         else:
-            into[name] = (have + sign * value, count + sign * reporters)
+            into[name] = total
     return into
 
 

@@ -18,7 +18,11 @@ COLUMNS = (
     "source_type", "extra", "created_us", "modified_us", "comparative_experiment_id",
     "feedback_group_id",
 )  # fmt: skip
-_SELECT = "SELECT {} FROM feedback AS f".format(", ".join(f"f.{column}" for column in COLUMNS))
+# A record that does not say its trace or project has those of its run, once that is there.
+_OF_RUN = {"trace_id": "ifnull(f.trace_id, r.trace_id)", "pid": "ifnull(f.pid, r.pid)"}
+_SELECT = "SELECT {} FROM feedback AS f LEFT JOIN runs AS r ON r.id = f.run_id".format(
+    ", ".join(_OF_RUN.get(column, f"f.{column}") for column in COLUMNS)
+)
 _OF_RUNS = _SELECT + " WHERE f.run_id = unhex(?) ORDER BY f.created_us DESC, f.id DESC"
 _UPSERT = "INSERT OR REPLACE INTO feedback ({}) VALUES ({})".format(
     ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
@@ -118,7 +122,7 @@ def list_feedback(
     if query.run_ids is not None:
         restrict("f.run_id IN (SELECT unhex(value) FROM json_each(?))", _ids(query.run_ids))
     if pids is not None:
-        restrict("f.pid IN (SELECT value FROM json_each(?))", key_list(list(pids)))
+        restrict("ifnull(f.pid, r.pid) IN (SELECT value FROM json_each(?))", key_list(list(pids)))
     if query.keys is not None:
         restrict("f.key IN (SELECT value FROM json_each(?))", _json(query.keys))
     if query.source_types is not None:

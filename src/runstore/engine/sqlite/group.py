@@ -23,9 +23,8 @@ from runstore.engine.sqlite.rows import (
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.totals import Deltas, apply, note_change
 from runstore.model.batch import Batch
-from runstore.model.feedback import Feedback
 from runstore.model.identity import resettle, settle
-from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.ids import id_to_bytes
 from runstore.model.merge import merge
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
@@ -34,7 +33,6 @@ from runstore.sql.sqlite.terms import project_term
 
 _BY_ID = SELECT_RUN + " WHERE id = ?"
 _PROVISIONAL_CHILDREN = "SELECT id FROM runs WHERE provisional = 1 AND parent_id = ?"
-_PLACE = "SELECT pid, trace_id FROM runs WHERE id = ?"
 _PAYLOADS = "SELECT inputs, outputs, extra, events, serialized FROM payloads WHERE rid = ?"
 _ATTACHMENTS = "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ?"
 _PUT_ATTACHMENT = (
@@ -47,9 +45,6 @@ _PUT_PAYLOADS = (
 )
 _PUT_TERMS = "INSERT INTO inverted (rowid, terms) VALUES (?, ?)"
 _REPLACE_TERMS = "INSERT OR REPLACE INTO inverted (rowid, terms) VALUES (?, ?)"
-_ADOPT_FEEDBACK = (
-    "UPDATE feedback SET pid = ifnull(pid, ?), trace_id = ifnull(trace_id, ?) WHERE run_id = ?"
-)
 
 
 @dataclass(slots=True)
@@ -88,7 +83,8 @@ class Group:
                     continue
             refusals += self._merge(state, messages)
         for feedback in batch.feedback:
-            self._take_feedback(feedback)
+            pid = self._shelf.pid_of(feedback.project_id)
+            self._feedback.append(feedback_row(feedback, pid))
         return refusals
 
     def _merge(self, state: State | None, messages: Sequence[RunMessage]) -> list[Refusal]:
@@ -165,25 +161,6 @@ class Group:
         self._states[run.id] = state
         return state
 
-    def _take_feedback(self, feedback: Feedback) -> None:
-        pid = self._shelf.pid_of(feedback.project_id)
-        if feedback.run_id is not None:
-            place = self._place(feedback.run_id)
-            if place is None:
-                self._shelf.awaited_by_feedback.add(feedback.run_id)
-            else:
-                pid = pid or place[0]
-                feedback.trace_id = feedback.trace_id or place[1]
-        self._feedback.append(feedback_row(feedback, pid))
-
-    def _place(self, run_id: str) -> tuple[int | None, str] | None:
-        """(pid, trace id) of a run; None if it has not arrived."""
-        state = self._states.get(run_id)
-        if state is not None:
-            return self._shelf.pid_of(state.run.project_id), state.run.trace_id
-        row: Any = self._connection.execute(_PLACE, (id_to_bytes(run_id),)).fetchone()
-        return None if row is None else (row[0] or None, id_from_bytes(row[1]))
-
     # Writing.
 
     def write(self) -> None:
@@ -205,9 +182,6 @@ class Group:
         apply(self._connection, self._shelf.awaited_totals, deltas.items())
         if self._feedback:
             upsert(self._connection, self._feedback)
-        for state in changed:
-            if state.run.id in self._shelf.awaited_by_feedback:
-                self._adopt_feedback(state.run)
 
     def _total(self, state: State) -> None:
         """The run's own part in its total: new usage for old."""
@@ -255,14 +229,6 @@ class Group:
                 for one in state.run.attachments
             ],
         )
-
-    def _adopt_feedback(self, run: Run) -> None:
-        pid = self._shelf.pid_of(run.project_id)
-        self._connection.execute(
-            _ADOPT_FEEDBACK, (pid, id_to_bytes(run.trace_id), id_to_bytes(run.id))
-        )
-        if pid is not None:
-            self._shelf.awaited_by_feedback.discard(run.id)
 
 
 UNCHANGED = Document((), "", 0)

@@ -22,10 +22,6 @@ _NOTE_ZONE = (
     " ON CONFLICT DO UPDATE SET start_min_us = min(start_min_us, excluded.start_min_us),"
     " start_max_us = max(start_max_us, excluded.start_max_us)"
 )
-_AWAITED_BY_FEEDBACK = (
-    "SELECT DISTINCT f.run_id FROM feedback AS f WHERE f.run_id IS NOT NULL"
-    " AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = f.run_id AND runs.pid <> 0)"
-)
 _PROVISIONAL_PARENTS = (
     "SELECT DISTINCT parent_id FROM runs WHERE provisional = 1 AND parent_id IS NOT NULL"
 )
@@ -44,12 +40,7 @@ class Shelf:
         self._pids = {project_id: pid for pid, project_id in self.project_ids.items()}
         self._by_name = {name: id_from_bytes(raw) for _, raw, name in rows}
         self.awaited_totals = AwaitedTotals(connection)
-        self.provisional_parents = set(
-            map(id_from_bytes, _column(connection, _PROVISIONAL_PARENTS))
-        )
-        self.awaited_by_feedback = set(
-            map(id_from_bytes, _column(connection, _AWAITED_BY_FEEDBACK))
-        )
+        self.provisional_parents = _ids(connection, _PROVISIONAL_PARENTS)
 
     def next_rid(self) -> int:
         self._rid += 1

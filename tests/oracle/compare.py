@@ -1,0 +1,95 @@
+"""Puts the same question to the memory engine, the oracle, and to another; says where they part."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from runstore.engine.base import Engine
+from runstore.engine.memory import MemoryEngine
+from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.model.project import Project
+from runstore.model.query import Page, Position, RunQuery
+from runstore.plan.build import build_plan, build_scope
+from runstore.plan.plan import StatsPlan
+from tests.filter import strategies as words
+from tests.oracle.forests import PROJECT_IDS, Forest
+
+NOW_US = words.STARTS_US[-1]
+ALWAYS = {
+    "id", "trace_id", "dotted_order", "start_us", "status", "name", "run_type", "project_id",
+}  # fmt: skip
+
+
+@dataclass
+class Pair:
+    memory: Engine
+    other: Engine
+
+    def close(self) -> None:
+        self.other.close()
+
+
+def load(forest: Forest, folder: Path) -> Pair:
+    """Both engines with the forest in them; every refusal and every run is compared."""
+    pair = Pair(MemoryEngine(), SqliteEngine(folder))
+    for number, (project_id, name) in enumerate(zip(PROJECT_IDS, words.PROJECTS, strict=True)):
+        for engine in (pair.memory, pair.other):
+            engine.create_project(Project(id=project_id, name=name, start_us=number))
+    groups = [forest.batches[at : at + 3] for at in range(0, len(forest.batches), 3)]
+    for place, group in enumerate(groups):
+        prepared = [pair.other.prepare(batch, NOW_US) for batch in group]
+        told = pair.other.write(prepared if place % 2 else group, NOW_US)
+        assert told == pair.memory.write(group, NOW_US)
+    return pair
+
+
+def same_page(pair: Pair, query: RunQuery) -> Page:
+    """The page both give; AssertionError where they differ."""
+    plan = build_plan(query)
+    wanted, got = pair.memory.fetch_runs(plan), pair.other.fetch_runs(plan)
+    assert [run.id for run in got.runs] == [run.id for run in wanted.runs], _story(pair, query)
+    for run, other in zip(wanted.runs, got.runs, strict=True):
+        for field in fields(run):
+            if field.name not in plan.select | ALWAYS:
+                continue  # an engine may tell more than it was asked for
+            a, b = getattr(run, field.name), getattr(other, field.name)
+            assert a == b, f"{field.name} of {run.id}: {b!r}, not {a!r}"
+    for name in ("has_next", "has_previous", "feedback", "child_ids"):
+        a, b = getattr(wanted, name), getattr(got, name)
+        assert a == b, f"{name}: {_parted(b, a)!r}, not {_parted(a, b)!r}; {_story(pair, query)}"
+    return wanted
+
+
+def same_walk(pair: Pair, query: RunQuery, pages: int = 4) -> list[str]:
+    """Follows the pages as a client would, forth and then one back."""
+    seen: list[str] = []
+    page = same_page(pair, query)
+    for _ in range(pages):
+        seen += [run.id for run in page.runs]
+        if not page.has_next or not page.runs:
+            break
+        last = page.runs[-1]
+        page = same_page(pair, replace(query, after=Position(last.start_us, last.id)))
+        assert page.runs, f"an empty page was promised: {query}"
+        assert page.has_previous
+        here = page.runs[0]
+        back = replace(query, after=Position(here.start_us, here.id), backward=True)
+        assert [run.id for run in same_page(pair, back).runs] == seen[-query.limit :], query
+    assert len(seen) == len(set(seen)), f"a run came twice: {query}"
+    return seen
+
+
+def same_stats(pair: Pair, query: RunQuery, group_by: str | None, group_path: str | None) -> None:
+    plan = StatsPlan(scope=build_scope(query), group_by=group_by, group_path=group_path)
+    assert pair.other.stats(plan) == pair.memory.stats(plan), (query, group_by)
+
+
+def _parted(value: object, other: object) -> object:
+    """Of two dictionaries, what only the first has."""
+    if not isinstance(value, dict) or not isinstance(other, dict):
+        return value
+    return {key: item for key, item in value.items() if other.get(key) != item}
+
+
+def _story(pair: Pair, query: RunQuery) -> str:
+    steps = "\n  ".join(pair.other.explain_runs(build_plan(query)))
+    return f"{query}\n  {steps}"
