@@ -1,0 +1,1 @@
+"""A LangGraph agent traced into a fresh Runstore, and the SDK's documented questions about it."""
