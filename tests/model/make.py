@@ -59,10 +59,11 @@ def _encoded(said: dict[str, Any]) -> dict[str, Any]:
 
 def record(number: int, key: str = "k", **said: Any) -> Feedback:
     """A feedback record; the higher the number the newer."""
+    values: dict[str, Any] = {"id": rid(number), "key": key, "created_us": T0 + number} | said
     for name in ("value", "source", "extra", "correction"):
         if name in said:
-            said[name] = json(said[name])
-    return Feedback(**({"id": rid(number), "key": key, "created_us": T0 + number} | said))
+            values[name] = json(said[name])
+    return Feedback(**values)
 
 
 def attachment(name: str, content: str = "0") -> Attachment:
