@@ -4,6 +4,7 @@ Source: docs/wire.md#run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ AttachmentUrl = Callable[[str, Attachment], str]
 """(run id, attachment) -> where it can be fetched, for a while, relative to the API's base."""
 
 PREVIEW_CHARS = 200
+_APP = f"/o/{TENANT_ID}/projects/p/"
 _PREVIEW_READ_BYTES = 16_384  # larger payloads are shown as raw JSON: a preview must stay cheap
 
 
@@ -90,10 +92,10 @@ class _Encoder:
             self._nulls.update(trace_min_start_time=None, trace_max_start_time=None)
         if select == DEFAULT:
             self._nulls["execution_order"] = 1
-        self._counts = [name for name in _COUNTS if name in names]
-        self._costs = [name for name in _COSTS if name in names]
-        self._details = [name for name in _DETAILS if name in names]
-        self._with_usage = bool(self._counts or self._costs or self._details)
+        self._unused: dict[str, Any] = {  # usage without any
+            **{name: 0 for name in _COUNTS if name in names},
+            **{name: None for name in (*_COSTS, *_DETAILS) if name in names},
+        }
         self._with_feedback = "feedback_stats" in names
         self._with_children = "child_run_ids" in names
         self._with_files = "s3_urls" in names
@@ -103,8 +105,10 @@ class _Encoder:
         """For orjson.dumps."""
         fields = {name: read(run) for name, read in self._simple}
         fields.update(self._nulls)
-        if self._with_usage:
-            self._add_usage(fields, run.totals)
+        if self._unused:
+            fields.update(self._unused)
+            if run.totals:
+                self._add_usage(fields, run.totals)
         if self._with_feedback:
             records = self._page.feedback.get(run.id)
             fields["feedback_stats"] = (
@@ -117,18 +121,15 @@ class _Encoder:
         return fields
 
     def _add_usage(self, fields: dict[str, Any], totals: Sums) -> None:
-        """Tokens are 0 without any; costs are null, and decimal strings so that none is rounded."""
-        if not totals:  # most runs that are no parents
-            fields.update(dict.fromkeys(self._counts, 0))
-            fields.update(dict.fromkeys(self._costs))
-            fields.update(dict.fromkeys(self._details))
-            return
-        for name in self._counts:
-            fields[name] = totals[name][0] if name in totals else 0
-        for name in self._costs:
-            fields[name] = usd_text(totals[name][0]) if name in totals else None
-        for name in self._details:
-            fields[name] = details(totals, name)
+        """Over tokens of 0 and costs of null; costs are decimal strings so that none is rounded."""
+        for counter, (value, _) in totals.items():
+            name, point, key = counter.partition(".")
+            if name in self._unused:
+                shown = usd_text(value) if "cost" in name else value
+                if point:
+                    fields[name] = {**(fields[name] or {}), key: shown}
+                else:
+                    fields[name] = shown
 
     def _files(self, run: Run) -> dict[str, Any] | None:
         url = self._attachment_url
@@ -157,11 +158,9 @@ def details(totals: Mapping[str, tuple[int, int]], name: str) -> dict[str, int |
 
 def app_path(run: Run) -> str:
     """Where a user interface would show it; the SDK's run.url is made from it."""
-    start = text_from_us(run.start_us)[:-6]  # without +00:00: a plus is a space in a URL
-    return (
-        f"/o/{TENANT_ID}/projects/p/{run.project_id or ''}/r/{run.id}"
-        f"?trace_id={run.trace_id}&start_time={start}"
-    )
+    start = _text(run.start_us)[:-6]  # without +00:00: a plus is a space in a URL
+    project = run.project_id or ""
+    return f"{_APP}{project}/r/{run.id}?trace_id={run.trace_id}&start_time={start}"
 
 
 def preview(text: JsonText | None) -> str | None:
@@ -177,8 +176,12 @@ def _spliced(text: JsonText | None) -> orjson.Fragment | None:
     return None if text is None else orjson.Fragment(text)
 
 
+# A start is shown twice, and the runs of a batch were received together.
+_text = lru_cache(maxsize=4096)(text_from_us)
+
+
 def _time(us: int | None) -> str | None:
-    return None if us is None else text_from_us(us)
+    return None if us is None else _text(us)
 
 
 # fmt: off
@@ -186,7 +189,7 @@ _SIMPLE: dict[str, Callable[[Run], Any]] = {
     "id":                       lambda run: run.id,
     "name":                     lambda run: run.name or "",
     "run_type":                 lambda run: run.run_type or "chain",
-    "start_time":               lambda run: text_from_us(run.start_us),
+    "start_time":               lambda run: _text(run.start_us),
     "end_time":                 lambda run: _time(run.end_us),
     "status":                   lambda run: run.status,
     "error":                    lambda run: run.error,
@@ -213,9 +216,9 @@ _SIMPLE: dict[str, Callable[[Run], Any]] = {
     "parent_run_ids":           lambda run: run.ancestor_ids,
     "tags":                     lambda run: run.tags,
     "app_path":                 app_path,
-    "trace_first_received_at":  lambda run: text_from_us(run.received_us),
+    "trace_first_received_at":  lambda run: _text(run.received_us),
     "thread_id":                lambda run: run.thread_id,
-    "inserted_at":              lambda run: text_from_us(run.received_us),
+    "inserted_at":              lambda run: _text(run.received_us),
 }
 # What Runstore has no such thing of: payloads lie in one place, nothing expires or is shared.
 _FIXED: dict[str, Any] = {
