@@ -192,22 +192,22 @@ def _step(
 def _operations(trace: Trace, draw: random.Random) -> Iterator[tuple[bytes, bytes | None]]:
     for run in trace.runs:
         if draw.random() < PATCHED_SHARE:
-            yield encode_run("post", _as_started(run)), encode_run("patch", _as_patched(run))
+            yield encode_run("post", as_started(run)), encode_run("patch", as_patched(run))
         else:
-            yield encode_run("post", _without_nulls(run)), None
+            yield encode_run("post", without_nulls(run)), None
     for feedback in trace.feedback:
         yield encode_feedback(feedback), None
 
 
-def _as_started(run: Json) -> Json:
+def as_started(run: Json) -> Json:
     started = {key: value for key, value in run.items() if key not in _PATCH_ONLY}
-    return _without_nulls(started | {"outputs": {}, "events": run["events"][:1]})
+    return without_nulls(started | {"outputs": {}, "events": run["events"][:1]})
 
 
-def _as_patched(run: Json) -> Json:
+def as_patched(run: Json) -> Json:
     """LangChain's tracer repeats everything it knows in the patch."""
     return {key: value for key, value in run.items() if key != "serialized"} | {"session_id": None}
 
 
-def _without_nulls(run: Json) -> Json:
+def without_nulls(run: Json) -> Json:
     return {key: value for key, value in run.items() if value is not None}

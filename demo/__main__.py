@@ -99,9 +99,8 @@ async def _ask(console: Console, roots: list[UUID]) -> list[str]:
             runs = [run async for run in client.list_runs(**question.arguments)]
             took_ms = 1_000 * (time.perf_counter() - began)
             found = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-            console.print(
-                f"[bold]{number:>2}. {question.text}[/bold]  [cyan]{found} in {took_ms:.1f} ms[/cyan]"
-            )
+            title = f"[bold]{number:>2}. {question.text}[/bold]"
+            console.print(f"{title}  [cyan]{found} in {took_ms:.1f} ms[/cyan]")
             show_answer(console, question.arguments, runs)
             if not runs:
                 unanswered.append(question.text)
