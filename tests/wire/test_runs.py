@@ -87,6 +87,7 @@ def test_what_is_taken(field: str, said: Any, attribute: str, taken: Any) -> Non
                  id="a time that is none"),
     pytest.param("end_time", True, "end_time: true is neither", id="a time that is a boolean"),
     pytest.param("end_time", 1e30, "end_time: time out of range", id="a time in the far future"),
+    pytest.param("end_time", 1e307, "end_time: time out of range", id="a time past all counting"),
     pytest.param("name", "n" * (NAME_CHARS_MAX + 1), "name: 10001 characters, at most 10000",
                  id="a name too long"),
     pytest.param("name", 5, "name: 5 is not a string", id="a name that is no string"),

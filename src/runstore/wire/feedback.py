@@ -112,9 +112,7 @@ def _key(value: Any) -> str:
 
 def _score(value: Any) -> float:
     """A number, a boolean (1 or 0), or a number in quotes."""
-    if value.__class__ in (bool, int, float):
-        return float(value)
-    if value.__class__ is str:
+    if value.__class__ in (bool, int, float, str):
         try:
             number = float(value)
         except ValueError:

@@ -46,6 +46,8 @@ def to_us(value: Any) -> int:
     if value.__class__ is str:
         return us_from_text(value)
     if value.__class__ is int or value.__class__ is float:
+        if abs(value) > 1e300:  # times 1,000 it would be infinite
+            raise ValueError(f"time out of range: {value} ms since 1970")
         return us_from_epoch_ms(value)
     raise ValueError(f"{shown(value)} is neither an ISO-8601 time nor epoch milliseconds")
 
