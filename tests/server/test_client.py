@@ -159,10 +159,14 @@ def test_attachments_come_back(client: Client) -> None:
 @pytest.mark.parametrize("background", [False, True], ids=["at once", "in the background"])
 def test_feedback_lives_its_life(client: Client, background: bool) -> None:
     run_id = traced(client, "rate me")
-    trace = {"trace_id": run_id} if background else {}
     project_id = client.read_run(run_id).session_id
     said = client.create_feedback(
-        run_id, "quality", score=0.5, comment="fine", session_id=project_id, **trace
+        run_id,
+        "quality",
+        score=0.5,
+        comment="fine",
+        session_id=project_id,
+        trace_id=run_id if background else None,
     )
     client.flush()
     kept = client.read_feedback(said.id)

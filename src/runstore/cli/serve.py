@@ -1,7 +1,7 @@
 """`runstore serve`: settings -> a listening server, until a signal; then a stop that loses nothing.
 
 On SIGTERM or SIGINT: no new connections, requests under way end (STOP_SECONDS_MAX), what was
-accepted is written, the engine closes. A second signal ends the wait for requests.
+accepted is written, the engine closes. A second SIGINT ends the wait for requests.
 """
 
 import os
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from runstore.engine.base import Engine
 from runstore.errors import RunstoreError, StorageError
@@ -39,17 +40,21 @@ def serve(said: Mapping[str, object]) -> int:
     try:
         settings = settings_from(said)
         _refuse_exposed(settings)
-        listener = listen(settings.host, settings.port)
-        engine = open_engine(settings)
+        with listen(settings.host, settings.port) as listener:
+            app = _open_app(settings)
+            return _run(app, listener, settings)
     except RunstoreError as error:
         print(f"runstore: {error}", file=sys.stderr)
         return 2
+
+
+def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _stop)  # uvicorn gives the signal back to us when it is done
     signal.signal(signal.SIGINT, _stop)
     configure_logs(settings.log_level)
     server = _AnnouncingServer(
         uvicorn.Config(
-            create_app(settings, engine),
+            app,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -62,6 +67,15 @@ def serve(said: Mapping[str, object]) -> int:
     server.announcement = announcement(settings, listener.getsockname()[1])
     server.run(sockets=[listener])
     return 0 if server.started else 2
+
+
+def _open_app(settings: Settings) -> Starlette:
+    engine = open_engine(settings)
+    try:
+        return create_app(settings, engine)
+    except BaseException:
+        engine.close()
+        raise
 
 
 def open_engine(settings: Settings) -> Engine:
