@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langsmith import AsyncClient, Client, traceable, tracing_context
 from langsmith import utils as ls_utils
+from langsmith.run_helpers import LangSmithExtra
 from langsmith.schemas import Attachment
 
 from tests.server.live import Live, open_engine, serve
@@ -51,7 +52,7 @@ def agent(question: str) -> str:
 def traced(client: Client, question: str) -> uuid.UUID:
     """Run the agent traced by `client`; its root run's id, once the server has all of it."""
     run_id = uuid.uuid4()
-    extra: dict[str, Any] = {"client": client, "project_name": PROJECT, "run_id": run_id}
+    extra: LangSmithExtra = {"client": client, "project_name": PROJECT, "run_id": run_id}
     try:
         with tracing_context(enabled=True):
             agent(question, langsmith_extra=extra)

@@ -1,11 +1,14 @@
 """Blobs: content under its hash, whole or not at all."""
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from runstore.errors import StorageError
+from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 from runstore.store.blobs import Blobs
 
@@ -59,11 +62,14 @@ def test_abort_after_finish_does_nothing(tmp_path: Path) -> None:
     assert blobs.path(SHA256) is not None
 
 
-def test_open_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
+def test_open_sweeps_what_a_killed_process_left_and_nothing_younger(tmp_path: Path) -> None:
     stored(Blobs(tmp_path), CONTENT)
-    (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"half")
+    folder = tmp_path / "blobs" / "incoming"
+    for name, age in (("left", INCOMING_SECONDS_MAX + 60), ("being-written", 60)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
     blobs = Blobs(tmp_path)
-    assert incoming(tmp_path) == []
+    assert [path.name for path in incoming(tmp_path)] == ["being-written"]
     assert blobs.path(SHA256) is not None
 
 

@@ -1,7 +1,7 @@
 """Attachment bytes -> files named by their SHA-256. Knows one folder; knows no run.
 
     blobs/ab/abcdef...   the content of one attachment, written once, never changed
-    blobs/incoming/      files being written; what a killed process left there is swept on open
+    blobs/incoming/      files being written; what a killed process left there is swept later
 
 A file appears under its name by rename after fsync, so a name that exists has all its bytes.
 """
@@ -10,10 +10,12 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 from runstore.errors import StorageError
+from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -27,8 +29,7 @@ class Blobs:
         self._incoming = self._folder / "incoming"
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
-            for left in self._incoming.iterdir():
-                left.unlink(missing_ok=True)
+            self._sweep()
         except OSError as error:
             raise StorageError(f"cannot keep attachments in {self._folder}: {error}") from error
 
@@ -42,6 +43,13 @@ class Blobs:
             return None
         path = self._folder / sha256[:2] / sha256
         return path if path.is_file() else None
+
+    def _sweep(self) -> None:
+        """Remove what is too old to be still written to, by us or by another process."""
+        oldest = time.time() - INCOMING_SECONDS_MAX
+        for left in self._incoming.iterdir():
+            if left.stat().st_mtime < oldest:
+                left.unlink(missing_ok=True)
 
     def new_file(self) -> tuple[BinaryIO, Path]:
         handle, path = tempfile.mkstemp(dir=self._incoming)
