@@ -157,6 +157,12 @@ def test_the_path_names_the_patched_run() -> None:
     assert (message.id, message.is_patch, message.outputs) == (RUN, True, b'{"a":1}')
 
 
+def test_a_patch_of_another_run_than_the_path_names_is_refused() -> None:
+    assert decode_patch(RUN, b'{"id": "%s"}' % RUN.upper().encode()).messages[0].id == RUN
+    with pytest.raises(SchemaError, match="not the run the path names"):
+        decode_patch(RUN, b'{"id": "%s"}' % OTHER.encode())
+
+
 @pytest.mark.parametrize("kind", ["run", "batch"])
 def test_the_sdk_without_multipart_says_the_same_in_batches_and_alone(kind: str) -> None:
     create, patch = read_fixture(f"{kind}_create"), read_fixture(f"{kind}_patch")

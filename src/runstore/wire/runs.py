@@ -26,10 +26,12 @@ def decode_create(body: bytes) -> Batch:
 
 
 def decode_patch(run_id: str, body: bytes) -> Batch:
-    """PATCH /runs/{run_id}. The path names the run; an `id` in the body need not be there."""
+    """PATCH /runs/{run_id}. An `id` in the body need not be there, but must not be another."""
     fields = decode_object(body)
-    if fields.get("id") is None:
-        fields["id"] = run_id
+    said = fields.get("id")
+    if said is not None and said_id(said) != said_id(run_id):
+        raise SchemaError((("body", "id"), f"{shown(said)} is not the run the path names"))
+    fields["id"] = run_id
     return _batch_of([], [fields])
 
 
