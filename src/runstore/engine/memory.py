@@ -16,8 +16,8 @@ from runstore.model.batch import Batch
 from runstore.model.derive import Values, derive
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.identity import resettle, settle
-from runstore.model.jsontext import decode
 from runstore.model.merge import merge
+from runstore.model.metadata import has_entries
 from runstore.model.prices import Prices
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
@@ -88,8 +88,9 @@ class MemoryEngine:
         name = message.project_name or (None if message.is_patch else DEFAULT_PROJECT)
         if name is None:
             return None
+        start_us = now_us if message.start_us is None else message.start_us
         return self._project_named(name) or Project(
-            id=str(uuid.uuid4()), name=name, start_us=now_us
+            id=str(uuid.uuid4()), name=name, start_us=start_us
         )
 
     def _project_named(self, name: str) -> Project | None:
@@ -231,17 +232,4 @@ def _asked_for(project: Project, query: ProjectQuery) -> bool:
         return False
     if query.is_experiment not in (None, project.reference_dataset_id is not None):
         return False
-    if query.metadata is None:
-        return True
-    extra = None if project.extra is None else decode(project.extra)
-    metadata = extra.get("metadata") if isinstance(extra, dict) else None
-    have_entries = metadata if isinstance(metadata, dict) else {}
-    return all(
-        key in have_entries and _same(have_entries[key], value)
-        for key, value in decode(query.metadata).items()
-    )
-
-
-def _same(have: object, want: object) -> bool:
-    """JSON equality: true is not 1."""
-    return isinstance(have, bool) == isinstance(want, bool) and have == want
+    return query.metadata is None or has_entries(project.extra, query.metadata)

@@ -1,0 +1,129 @@
+"""Figures against values counted by hand."""
+
+from typing import Any
+
+import pytest
+
+from runstore.model.aggregate import feedback_stats
+from runstore.model.stats import RunStats
+from runstore.model.usage import PICO_PER_USD
+from tests.conformance.ask import Asked
+from tests.model.make import T0, S, create, record, rid
+
+
+@pytest.fixture
+def loaded(store: Asked) -> Asked:
+    """Latencies 1 ... 4 s, one error, one pending; tokens at the leaves."""
+
+    def timed(*path: int, seconds: int | None, **said: Any) -> Any:
+        start_us = T0 + path[-1] * S
+        end_us = None if seconds is None else start_us + seconds * S
+        return create(*path, start_us=start_us, end_us=end_us, **said)
+
+    usage = {"usage_metadata": {"input_tokens": 10, "total_cost": 0.25}}
+    first = [{"name": "new_token", "time": 1_700_000_002_500}]  # 0.5 s after run 2's start
+    store.write(
+        timed(1, seconds=4, run_type="chain", tags=("x", "y", "x")),
+        timed(1, 2, seconds=1, run_type="llm", outputs=usage, events=first, name="same"),
+        timed(1, 3, seconds=2, run_type="llm", outputs=usage, name="same", tags=("x",)),
+        timed(4, seconds=3, run_type="chain", error="boom", extra={"metadata": {"k": [1, "a"]}}),
+        timed(4, 5, seconds=None, run_type="tool", extra={"metadata": {"k": "a"}}),
+        record(50, "user", run_id=rid(1), score=1.0, comment="good"),
+        record(51, "user", run_id=rid(4), score=0.0),
+        record(52, "user", run_id=rid(99), score=0.0),
+    )
+    return store
+
+
+def test_figures_of_all_runs(loaded: Asked) -> None:
+    counted = loaded.stats()
+    assert counted == {
+        "": RunStats(
+            run_count=5,
+            error_count=1,
+            pending_count=1,
+            streaming_count=1,
+            latency_p50_s=2.5,
+            latency_p95_s=3.85,
+            latency_p99_s=3.97,
+            latency_avg_s=2.5,
+            first_token_p50_s=0.5,
+            first_token_p99_s=0.5,
+            last_start_us=T0 + 5 * S,
+            usage={
+                "prompt_tokens": (20, 2),
+                "total_tokens": (20, 2),
+                "total_cost": (PICO_PER_USD // 2, 2),
+            },
+            feedback=feedback_stats(
+                [
+                    record(50, "user", run_id=rid(1), score=1.0, comment="good"),
+                    record(51, "user", run_id=rid(4), score=0.0),
+                ]
+            ),
+        )
+    }
+    assert counted[""].feedback["user"].avg == 0.5
+
+
+def test_of_roots_alone_the_usage_is_that_of_whole_traces(loaded: Asked) -> None:
+    stats = loaded.stats(is_root=True)[""]
+    assert (stats.run_count, stats.latency_p50_s) == (2, 3.5)
+    assert stats.usage["total_tokens"] == (20, 2)
+
+
+def test_of_other_scopes_the_usage_is_the_runs_own(loaded: Asked) -> None:
+    assert loaded.stats(run_type="chain")[""].usage == {}
+    assert loaded.stats(filter='eq(name, "same")')[""].usage["total_tokens"] == (20, 2)
+
+
+def test_nothing_found_has_empty_figures(loaded: Asked) -> None:
+    assert loaded.stats(filter='eq(name, "none")') == {"": RunStats()}
+    assert loaded.stats(project_ids=()) == {"": RunStats()}
+    assert loaded.stats("name", filter='eq(name, "none")') == {}
+
+
+@pytest.mark.parametrize(
+    "group_by, path, counts",
+    [
+        pytest.param("run_type", None, {"chain": 2, "llm": 2, "tool": 1}, id="type"),
+        pytest.param("name", None, {"same": 2, "run 1": 1, "run 4": 1, "run 5": 1}, id="name"),
+        pytest.param("tag", None, {"x": 2, "y": 1}, id="tag, each run once"),
+        pytest.param("metadata", "k", {"a": 2, "1": 1}, id="every value of a key"),
+        pytest.param("metadata", "ls_run_depth", {"1": 3, "0": 2}, id="what the server adds"),
+        pytest.param("metadata", "none", {}, id="a key nobody has"),
+    ],
+)
+def test_groups(loaded: Asked, group_by: str, path: str | None, counts: dict[str, int]) -> None:
+    found = {key: stats.run_count for key, stats in loaded.stats(group_by, path).items()}
+    assert found == counts
+    assert list(found) == sorted(counts, key=lambda key: (-counts[key], key)), "largest first"
+
+
+def test_feedback_goes_with_the_groups_of_its_run(loaded: Asked) -> None:
+    groups = loaded.stats("run_type")
+    assert groups["chain"].feedback["user"].n == 2
+    assert groups["llm"].feedback == {}
+    tags = loaded.stats("tag")
+    assert tags["x"].feedback["user"].avg == tags["y"].feedback["user"].avg == 1.0
+
+
+def test_figures_follow_all_three_filters(loaded: Asked) -> None:
+    asked = {"filter": 'eq(run_type, "llm")', "trace_filter": "gt(latency, 3)"}
+    assert loaded.stats(tree_filter='has(tags, "y")', **asked)[""].run_count == 2
+    assert loaded.stats(tree_filter='has(tags, "z")', **asked)[""].run_count == 0
+
+
+def test_costs_beyond_floating_point_stay_exact(store: Asked) -> None:
+    large = {"usage_metadata": {"input_tokens": 10**15, "total_cost": "99999.999999999999"}}
+    small = {"usage_metadata": {"input_tokens": 1, "total_cost": "0.000000000001"}}
+    store.write(create(1, outputs=small), create(1, 2, outputs=large), create(1, 3, outputs=large))
+    assert (
+        store.stats()[""].usage
+        == store.read(1).totals
+        == {
+            "prompt_tokens": (2 * 10**15 + 1, 3),
+            "total_tokens": (2 * 10**15 + 1, 3),
+            "total_cost": (2 * 10**17 - 1, 3),
+        }
+    )
