@@ -29,7 +29,9 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
                 data=tmp_path / str(count), api_key_hashes=tuple(map(key_hash, api_keys))
             )
             app = create_app(settings, engine or MemoryEngine())
-            return stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            return stack.enter_context(
+                TestClient(app, "http://127.0.0.1:1984", raise_server_exceptions=False)
+            )
 
         yield connect
 

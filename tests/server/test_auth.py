@@ -1,8 +1,13 @@
 """API keys: who must show one, how, and what is open to all."""
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
+from runstore.engine.memory import MemoryEngine
+from runstore.server.app import create_app
+from runstore.settings import Settings
 from tests.server.conftest import Connect
 from tests.server.wirerun import uid
 
@@ -81,3 +86,40 @@ def test_without_configured_keys_any_key_will_do(client: TestClient) -> None:
 def test_metrics_are_told_to_whoever_has_a_key(guarded: TestClient) -> None:
     headers = {"authorization": f"Bearer {KEYS[1]}"}
     assert guarded.get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "localhost:1984"}, 200),
+        ({"host": "[::1]:1984"}, 200),
+        ({"host": "app.localhost"}, 200),
+        ({"host": "rebound.example.org:1984"}, 401),
+        ({"host": "127.0.0.1.example.org"}, 401),
+        ({"host": ""}, 401),
+        ({"origin": "http://localhost:3000"}, 200),
+        ({"origin": "https://example.org"}, 401),
+        ({"origin": "null"}, 401),
+        ({"origin": "http://[broken"}, 401),
+    ],
+    ids=str,
+)
+def test_without_keys_web_pages_are_not_answered(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    answer = client.get("/sessions", headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert "RUNSTORE_API_KEY_HASHES" in answer.json()["detail"]
+
+
+def test_with_keys_the_host_does_not_matter(guarded: TestClient) -> None:
+    headers = {"host": "runs.example.org", "origin": "https://example.org", "x-api-key": KEYS[0]}
+    assert guarded.get("/sessions", headers=headers).status_code == 200
+
+
+def test_who_insists_on_being_open_is_open(tmp_path: Path) -> None:
+    settings = Settings(host="0.0.0.0", insecure=True, data=tmp_path)
+    with TestClient(create_app(settings, MemoryEngine()), "http://runs.example.org") as client:
+        assert client.get("/sessions").status_code == 200

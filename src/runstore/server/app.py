@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from runstore.engine.base import Engine
 from runstore.server.auth import ApiKeys
+from runstore.server.hosts import LoopbackHosts
 from runstore.server.metrics import Metrics
 from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
@@ -73,7 +74,7 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
             Middleware(RequestLog, metrics=metrics),
             Middleware(Problems),
             Middleware(ApiPrefix),
-            Middleware(ApiKeys, hashes=settings.api_key_hashes),
+            _guard(settings),
         ],
         exception_handlers={HTTPException: http_problem},
         lifespan=lifespan,
@@ -82,3 +83,10 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
     app.state.store = store
     app.state.metrics = metrics
     return app
+
+
+def _guard(settings: Settings) -> Middleware:
+    """Who may ask: holders of a key; without keys this machine; if it was insisted on, anyone."""
+    if settings.api_key_hashes or settings.is_exposed:
+        return Middleware(ApiKeys, hashes=settings.api_key_hashes)
+    return Middleware(LoopbackHosts)
