@@ -1,10 +1,11 @@
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import orjson
 import pytest
 
 from runstore.model.derive import Values, derive
+from runstore.model.identity import settle
 from runstore.model.merge import merge
 from runstore.model.prices import Prices
 from runstore.model.run import JsonText, Run, RunMessage
@@ -94,6 +95,9 @@ MERGED: list[Any] = [
     ("trace and parent may be said apart",
      [bare(3, start_us=T0, parent_run_id=rid(2)), bare(3, is_patch=True, trace_id=rid(1))],
      {"trace_id": rid(1), "parent_run_id": rid(2), "dotted_order": order(1, 2, 3)}),
+    ("also when the create said only the trace",
+     [bare(3, start_us=T0, trace_id=rid(1)), bare(3, is_patch=True, parent_run_id=rid(2))],
+     {"trace_id": rid(1), "parent_run_id": rid(2), "dotted_order": order(1, 2, 3)}),
     ("a status said by a patch wins",
      [create(1, status="pending"), patch(1, status="error")],
      {"said_status": "error", "status": "error"}),
@@ -118,6 +122,34 @@ def test_a_repeat_changes_nothing(messages: list[RunMessage]) -> None:
     once = merged(*messages)
     assert merged(*messages, *messages) == once
     assert merged(*(message for message in messages for _ in range(2))) == once
+
+
+PLACE: dict[str, Any] = {
+    "trace_id": rid(1),
+    "parent_run_id": rid(2),
+    "dotted_order": order(1, 2, 3),
+    "start_us": T0,
+}
+
+
+def test_whatever_parts_of_its_place_are_said_by_whom_the_place_is_the_same() -> None:
+    """Every part said by the create, a patch, both or neither."""
+    parent = merge(None, create(1, 2), NOW)
+    for speakers in product(((), (0,), (1,), (0, 1)), repeat=len(PLACE)):
+        said: list[dict[str, Any]] = [
+            {name: PLACE[name] for name, who in zip(PLACE, speakers, strict=True) if one in who}
+            for one in (0, 1)
+        ]
+        post, change = bare(3, **said[0]), bare(3, is_patch=True, **said[1])
+        for known in (None, parent):
+            runs = set()
+            for arrived in ((post, change), (change, post), (post, change, post)):
+                run = None
+                for message in arrived:
+                    run = merge(run, message, NOW)
+                    settle(run, known)
+                runs.add(repr(run))
+            assert len(runs) == 1, said
 
 
 def test_among_patches_the_later_arrival_wins_whenever_the_create_comes() -> None:

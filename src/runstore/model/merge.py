@@ -145,9 +145,12 @@ def _said(run: Run, message: RunMessage, leads: bool) -> Place | Said:
     if not run.provisional:
         return Place(run.trace_id, run.parent_run_id, run.dotted_order)
     have = Said(run.trace_id, run.parent_run_id)
-    if run.is_root or (run.has_create and run.trace_id == run.parent_run_id):
-        # A trace nobody has said: `derived_identity` put the run itself or its parent there.
-        have = have._replace(trace_id=None)
+    if run.is_root:
+        have = Said(None, None)
+    elif run.has_create and run.trace_id == run.parent_run_id:
+        # One of the two was said, and `derived_identity` put it in the other's place too.
+        another = said.parent_run_id not in (None, run.parent_run_id)
+        have = have._replace(parent_run_id=None) if another else have._replace(trace_id=None)
     first, second = (have, said) if run.has_create and not leads else (said, have)
     return Said(
         second.trace_id if first.trace_id in (None, run.id) else first.trace_id,
