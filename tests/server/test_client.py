@@ -135,6 +135,21 @@ def test_batch_ingest_without_multipart(client: Client) -> None:
     assert client.read_run(run_id).name == "batched"
 
 
+def test_a_refused_run_is_named_and_the_others_are_stored(client: Client) -> None:
+    good, bad, stray = (str(uuid.uuid4()) for _ in range(3))
+    runs = [
+        {"id": good, "name": "good", "run_type": "chain", "session_name": PROJECT},
+        {"id": bad, "name": "bad", "run_type": "chain", "start_time": "yesterday"},
+        {"id": stray, "name": "stray", "run_type": "chain", "session_id": str(uuid.uuid4())},
+    ]
+    answer = client.request_with_retries("POST", "/runs/batch", json={"post": runs})
+    assert answer.status_code == 202
+    assert {one["run_id"] for one in answer.json()["refused"]} == {bad, stray}
+    assert client.read_run(good).name == "good"
+    with pytest.raises(ls_utils.LangSmithNotFoundError):
+        client.read_run(stray)
+
+
 def test_attachments_come_back(client: Client) -> None:
     run_id = uuid.uuid4()
     content = b"\x00\xff" * 100_000
