@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from runstore.model.entries import Entry
 
 _TOKEN = re.compile(r"[^\W_]+")
+# For ASCII text, the same rule as one table: letters and digits stay, in lower case.
+_ASCII = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 
 
 def tokens(text: str) -> list[str]:
     """In order, repeats kept."""
+    if text.isascii():
+        return text.translate(_ASCII).split()
     return _TOKEN.findall(text.casefold())
 
 
 def leaf_text(values: Iterable[object]) -> str:
-    """What search sees of leaves: strings, and numbers as JSON writes them; not booleans."""
+    """What search sees of leaves: strings, and numbers as Python writes them; not booleans."""
     return "\n".join(
         value if value.__class__ is str else str(value)
         for value in values

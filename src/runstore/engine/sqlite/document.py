@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from runstore.engine.sqlite.rows import present_bits
 from runstore.model.batch import Batch
 from runstore.model.derive import Values, derive
-from runstore.model.entries import flatten
 from runstore.model.merge import merge
 from runstore.model.prices import Prices
 from runstore.model.run import Run, RunMessage
@@ -51,9 +50,7 @@ def document_of(run: Run, prices: Prices) -> Document:
             pack(run.events),
             pack(run.serialized),
         ),
-        terms=run_terms(
-            run, flatten(values.inputs), flatten(values.outputs), flatten(values.metadata)
-        ),
+        terms=run_terms(run, values.inputs, values.outputs, values.metadata),
         present=present_bits(values.inputs, values.outputs, extra),
     )
 
@@ -69,6 +66,8 @@ def messages_by_run(batch: Batch) -> dict[str, list[RunMessage]]:
 def prepare(batch: Batch, now_us: int, prices: Prices) -> PreparedBatch:
     prepared: dict[str, PreparedRun] = {}
     for run_id, messages in messages_by_run(batch).items():
+        if all(message.is_patch for message in messages):
+            continue  # its create has come before, so what to make of it lies in the database
         run: Run | None = None
         try:
             for message in messages:

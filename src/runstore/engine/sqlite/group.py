@@ -15,7 +15,9 @@ from runstore.engine.sqlite.feedback import feedback_row, upsert
 from runstore.engine.sqlite.rows import (
     INSERT_RUN,
     PAYLOAD_COLUMNS,
+    RUN_COLUMNS,
     SELECT_RUN,
+    UPDATE_PLACE,
     UPDATE_RUN,
     run_from_row,
     run_row,
@@ -73,6 +75,8 @@ class Group:
         prepared = batch.prepared if isinstance(batch, PreparedBatch) else {}
         for run_id, messages in messages_by_run(batch).items():
             state = self._state(run_id)
+            if state is not None and any(message.attachments for message in messages):
+                self._load_attachments(state)
             ready = prepared.get(run_id)
             if state is None and ready is not None and not ready.run.provisional:
                 projects = [self._shelf.project_of(message) for message in messages]
@@ -155,11 +159,16 @@ class Group:
         for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
             if payload is not None:
                 setattr(run, column, unpack(payload))
-        attachments = self._connection.execute(_ATTACHMENTS, (raw_id,))
-        run.attachments = tuple(Attachment(*found) for found in attachments)
         state = State(replace(run), rid, run, UNCHANGED)
         self._states[run.id] = state
         return state
+
+    def _load_attachments(self, state: State) -> None:
+        """Read only when more come: most runs have none."""
+        if state.old is not None and not state.run.attachments:
+            rows = self._connection.execute(_ATTACHMENTS, (id_to_bytes(state.run.id),))
+            known = tuple(Attachment(*found) for found in rows)
+            state.run.attachments = state.old.attachments = known
 
     # Writing.
 
@@ -176,8 +185,10 @@ class Group:
             if delta is not None:
                 add(state.run.totals, delta)
         changed = [state for state in changed if state.run != state.old]
-        self._write_new([state for state in changed if state.old is None])
+        # FTS5 gathers rows in memory only as long as their rowids ascend: known runs come first.
+        changed.sort(key=lambda state: state.rid)
         self._write_known([state for state in changed if state.old is not None])
+        self._write_new([state for state in changed if state.old is None])
         self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
         apply(self._connection, self._shelf.awaited_totals, deltas.items())
         if self._feedback:
@@ -202,9 +213,11 @@ class Group:
 
     def _write_known(self, states: Sequence[State]) -> None:
         runs, payloads, terms = self._rows(states)
-        self._connection.executemany(
-            UPDATE_RUN, ((*row, state.rid) for state, row in zip(states, runs, strict=True))
-        )
+        for state, row in zip(states, runs, strict=True):
+            values = dict(zip(RUN_COLUMNS, row, strict=True), rid=state.rid)
+            self._connection.execute(UPDATE_RUN, values)
+            if _place(state.run) != _place(state.old):
+                self._connection.execute(UPDATE_PLACE, values)
         self._connection.executemany(_PUT_PAYLOADS, payloads)
         self._connection.executemany(_REPLACE_TERMS, terms)
         self._write_attachments(states)
@@ -229,6 +242,12 @@ class Group:
                 for one in state.run.attachments
             ],
         )
+
+
+def _place(run: Run | None) -> object:
+    """What UPDATE_PLACE writes."""
+    assert run is not None
+    return run.dotted_order, run.parent_run_id, run.start_us, run.project_id, run.provisional
 
 
 UNCHANGED = Document((), "", 0)

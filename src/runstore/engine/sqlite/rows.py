@@ -21,8 +21,15 @@ SELECT_RUN = "SELECT rid, {} FROM runs".format(", ".join(RUN_COLUMNS))
 INSERT_RUN = "INSERT INTO runs (rid, {}) VALUES ({})".format(
     ", ".join(RUN_COLUMNS), ", ".join("?" * (len(RUN_COLUMNS) + 1))
 )
-UPDATE_RUN = "UPDATE runs SET {} WHERE rid = ?".format(
-    ", ".join(f"{column} = ?" for column in RUN_COLUMNS)
+# An update rewrites the index entries of every column it names, changed or not: what hardly ever
+# changes has a statement of its own.
+_PLACE_COLUMNS = {"id", "trace_id", "parent_id", "is_root", "start_us", "provisional", "pid"}
+_UPDATED = tuple(column for column in RUN_COLUMNS if column not in _PLACE_COLUMNS)
+UPDATE_RUN = "UPDATE runs SET {} WHERE rid = :rid".format(
+    ", ".join(f"{column} = :{column}" for column in _UPDATED)
+)
+UPDATE_PLACE = "UPDATE runs SET {} WHERE rid = :rid".format(
+    ", ".join(f"{column} = :{column}" for column in sorted(_PLACE_COLUMNS - {"id"}))
 )
 
 

@@ -16,27 +16,26 @@ than INDEXED_TOKEN_CHARS_MAX is cut; whoever looks it up must test the runs foun
 """
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
+from string import ascii_uppercase
+from typing import Any
 
 from runstore.limits import INDEXED_TOKEN_CHARS_MAX
-from runstore.model.entries import Entry, Leaf
+from runstore.model.entries import Leaf, flatten, paths_and_texts
 from runstore.model.run import Run
-from runstore.model.words import leaf_text, tokens
+from runstore.model.words import tokens
 
 _SPECIAL = re.compile(r"[A-Z^~\s\x00-\x1f\x7f'\"]")
+_ESCAPES = {ord(char): f"^{ord(char):x};" for char in map(chr, range(0x3100)) if char.isspace()}
+_ESCAPES |= {code: f"^{code:x};" for code in (*range(0x20), 0x7F, *map(ord, "^~'\""))}
+_ESCAPES |= {ord(char): "^" + char.lower() for char in ascii_uppercase}
 FAMILY_MARKS = {"inputs": "i", "outputs": "o", "metadata": "m"}
-
-
-def _escape(found: re.Match[str]) -> str:
-    char = found.group()
-    if char.isascii() and char.isalpha():
-        return "^" + char.lower()
-    return f"^{ord(char):x};"
+REMEMBERED_MAX = 50_000  # paths, and pairs, whose terms are kept: they repeat from run to run
 
 
 def quoted(text: str) -> str:
     if _SPECIAL.search(text):
-        text = _SPECIAL.sub(_escape, text)
+        text = text.translate(_ESCAPES)
     return text[:INDEXED_TOKEN_CHARS_MAX]
 
 
@@ -68,26 +67,18 @@ def pair_term(path: str, value: Leaf) -> str:
     return f"={quoted(path)}~{leaf_key(value)}"
 
 
-def word_terms(mark: str, words: Iterable[str]) -> set[str]:
-    return {mark + word[:INDEXED_TOKEN_CHARS_MAX] for word in words}
-
-
 def project_term(pid: int) -> str:
     return f"@j{pid}"
 
 
-def run_terms(run: Run, inputs: list[Entry], outputs: list[Entry], metadata: list[Entry]) -> str:
-    """The blank-separated terms of one run, no term twice, in no order; its project's is missing,
-    for that is known only when the run is written."""
+def run_terms(run: Run, inputs: Any, outputs: Any, metadata: Any) -> str:
+    """Of a run and its decoded payloads, the blank-separated terms, no term twice, in no order.
+
+    The project's term is missing, for that is known only when the run is written.
+    """
     terms = {f"@s{run.status}"}
-    if inputs:
-        _add_payload(terms, "i", inputs)
-    if outputs:
-        _add_payload(terms, "o", outputs)
-    others: list[object] = [value for _, value in metadata]
-    for path, value in metadata:
-        terms.add(f"={quoted(path)}~{leaf_key(value)}")
-    _add_keys(terms, "m", metadata)
+    entries = flatten(metadata)
+    others = [str(value) for _, value in entries if value.__class__ is not bool]
     if run.name is not None:
         terms.add("@n" + quoted(run.name))
         others.append(run.name)
@@ -105,27 +96,40 @@ def run_terms(run: Run, inputs: list[Entry], outputs: list[Entry], metadata: lis
         terms.add("@h" + quoted(run.thread_id))
     if run.reference_example_id is not None:
         terms.add("@r" + run.reference_example_id)
-    _add_words(terms, "x", leaf_text(others))
-    return " ".join(terms)
+    for path, value in entries:
+        terms.add(_remembered_pair(path, value))
+        terms.update(_key_terms("m", path))
+    words = list(_word_terms("x", others))
+    for mark, payload in (("i", inputs), ("o", outputs)):
+        if payload is not None:
+            paths, texts = paths_and_texts(payload)
+            for path in paths:
+                terms.update(_key_terms(mark, path))
+            words += _word_terms(mark, texts)
+    return " ".join((*terms, *words))
 
 
-def _add_payload(terms: set[str], mark: str, entries: list[Entry]) -> None:
-    _add_keys(terms, mark, entries)
-    _add_words(terms, mark, leaf_text([value for _, value in entries]))
+@lru_cache(REMEMBERED_MAX, typed=True)
+def _remembered_pair(path: str, value: Leaf) -> str:
+    return pair_term(path, value)
 
 
-def _add_keys(terms: set[str], mark: str, entries: list[Entry]) -> None:
-    for path in {path for path, _ in entries}:
-        terms.add(f".{mark}{quoted(path)}")
-        end = path.rfind(".")
-        while end > 0:
-            above = f":{mark}{quoted(path[:end])}"
-            if above in terms:
-                break
-            terms.add(above)
-            end = path.rfind(".", 0, end)
+@lru_cache(REMEMBERED_MAX)
+def _key_terms(mark: str, path: str) -> tuple[str, ...]:
+    """The term of a leaf's path, and those of all paths above it."""
+    terms = [f".{mark}{quoted(path)}"]
+    end = path.rfind(".")
+    while end > 0:
+        terms.append(f":{mark}{quoted(path[:end])}")
+        end = path.rfind(".", 0, end)
+    return tuple(terms)
 
 
-def _add_words(terms: set[str], mark: str, text: str) -> None:
-    for word in set(tokens(text)):
-        terms.add(mark + word[:INDEXED_TOKEN_CHARS_MAX])
+def _word_terms(mark: str, texts: list[str]) -> tuple[str, ...]:
+    """All words of the texts, each once, as one text; nothing where there is none."""
+    words = set(tokens("\n".join(texts)))
+    if not words:
+        return ()
+    if max(map(len, words)) > INDEXED_TOKEN_CHARS_MAX:
+        words = {word[:INDEXED_TOKEN_CHARS_MAX] for word in words}
+    return (mark + f" {mark}".join(words),)

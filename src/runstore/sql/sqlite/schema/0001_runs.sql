@@ -78,6 +78,9 @@ CREATE VIRTUAL TABLE inverted USING fts5 (
     tokenize = "ascii tokenchars '!#$%&()*+,-./:;<=>?@[\]^_`{|}~'"
 );
 
+INSERT INTO inverted (inverted, rank) VALUES ('hashsize', 8388608); -- a group is one segment
+INSERT INTO inverted (inverted, rank) VALUES ('automerge', 8);      -- merge later, in larger steps
+
 -- Earliest and latest start among each 1,024 rids: lets a walk in arrival order stop early.
 CREATE TABLE zones (
     zone INTEGER PRIMARY KEY,
