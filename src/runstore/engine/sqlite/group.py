@@ -79,7 +79,7 @@ class Group:
                 self._load_attachments(state)
             ready = prepared.get(run_id)
             if state is None and ready is not None and not ready.run.provisional:
-                projects = [self._shelf.project_of(message) for message in messages]
+                projects = [self._shelf.project_of(message, self._now_us) for message in messages]
                 if not any(isinstance(project, Refusal) for project in projects):
                     run = ready.run
                     run.project_id = _first_project(messages, projects)
@@ -94,7 +94,8 @@ class Group:
     def _merge(self, state: State | None, messages: Sequence[RunMessage]) -> list[Refusal]:
         refusals: list[Refusal] = []
         for message in messages:
-            project_id = self._shelf.project_of(message)
+            known = len(self._shelf.project_ids)
+            project_id = self._shelf.project_of(message, self._now_us)
             if isinstance(project_id, Refusal):
                 refusals.append(project_id)
                 continue
@@ -102,6 +103,8 @@ class Group:
                 run = merge(None if state is None else state.run, message, self._now_us, project_id)
             except ValueError as error:
                 refusals.append(Refusal(message.id, str(error)))
+                if len(self._shelf.project_ids) > known and project_id is not None:
+                    self._shelf.forget_project(project_id)
                 continue
             if state is None:
                 state = self._add(run, None)

@@ -7,8 +7,9 @@ import apsw
 
 from runstore.errors import Conflict, NotFound
 from runstore.model.ids import id_from_bytes, id_to_bytes
-from runstore.model.jsontext import decode
+from runstore.model.metadata import has_entries
 from runstore.model.project import Project, ProjectQuery
+from runstore.model.run import JsonText
 from runstore.sql.sqlite.select import key_list
 
 COLUMNS = (
@@ -116,8 +117,4 @@ def name_contains(name: str, part: str) -> bool:
 
 def metadata_contains(extra: bytes | None, wanted: bytes) -> bool:
     """Whether every entry of the object `wanted` is in the project's metadata."""
-    value = None if extra is None else decode(extra)
-    metadata = value.get("metadata") if isinstance(value, dict) else None
-    return isinstance(metadata, dict) and all(
-        key in metadata and metadata[key] == item for key, item in decode(wanted).items()
-    )
+    return has_entries(None if extra is None else JsonText(extra), JsonText(wanted))

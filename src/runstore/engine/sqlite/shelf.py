@@ -49,7 +49,7 @@ class Shelf:
     def pid_of(self, project_id: str | None) -> int | None:
         return None if project_id is None else self._pids.get(project_id)
 
-    def project_of(self, message: RunMessage) -> str | None | Refusal:
+    def project_of(self, message: RunMessage, now_us: int) -> str | None | Refusal:
         """The project a message names, made on first use; None: it names none."""
         if message.project_id is not None:
             if message.project_id in self._pids:
@@ -65,7 +65,11 @@ class Shelf:
                 return None
             name = DEFAULT_PROJECT
         project_id = self._by_name.get(name)
-        return self._create(name, message.start_us or 0) if project_id is None else project_id
+        return (
+            self._create(name, now_us if message.start_us is None else message.start_us)
+            if project_id is None
+            else project_id
+        )
 
     def _create(self, name: str, start_us: int) -> str:
         project_id = self._new_id()
@@ -75,6 +79,15 @@ class Shelf:
         )
         self.add_project(self._connection.last_insert_rowid(), project_id, name)
         return project_id
+
+    def forget_project(self, project_id: str) -> None:
+        """Undo the making of a project whose first message was refused."""
+        pid = self._pids.pop(project_id)
+        del self.project_ids[pid]
+        self._by_name = {
+            name: known for name, known in self._by_name.items() if known != project_id
+        }
+        self._connection.execute("DELETE FROM projects WHERE pid = ?", (pid,))
 
     def add_project(self, pid: int, project_id: str, name: str) -> None:
         self.project_ids[pid] = project_id
