@@ -60,8 +60,8 @@ crash: $(READY) ## Kill the server with SIGKILL during ingest, N times (N=50)
 	$(BIN)/python -m tests.crash --kills $(or $(N),50)
 
 .PHONY: bench
-bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000)
-	$(BIN)/python -m bench --runs $(or $(RUNS),200000)
+bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000, ARGS=--write-docs)
+	$(BIN)/python -m bench --runs $(or $(RUNS),200000) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what the commands made

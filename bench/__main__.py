@@ -14,6 +14,7 @@ from bench.load import LoadError, disk_usage, load
 from bench.queries import QueryResult, at_engine, over_http
 from bench.report import Report, machine, show, write_docs, write_json
 from bench.server import Server, ServerError
+from bench.stages import measure_stages
 
 DOCS = Path("docs/benchmarks.md")
 
@@ -43,6 +44,8 @@ def main() -> int:
 def _measure(folder: Path, bodies: Bodies, said: argparse.Namespace) -> Report:
     report = Report(said.runs, said.seed, machine())
     results: dict[str, QueryResult] = {}
+    print("Timing the stages of ingest", flush=True)
+    report.stages = measure_stages(bodies, folder / "stages")
     server = Server(folder / "data")
     if not (said.engine_only and server.data.exists()):
         shutil.rmtree(server.data, ignore_errors=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.load import LoadResult
 from bench.queries import Export, QueryResult
 from bench.server import Footprint
+from bench.stages import Stages
 from bench.timing import Timing
 
 MIB = 1024 * 1024
@@ -42,6 +43,7 @@ class Report:
     seed: int
     machine: str
     cold_start_s: float | None = None
+    stages: Stages | None = None
     load: LoadResult | None = None
     after_queries: Footprint | None = None
     queries: list[QueryResult] = field(default_factory=list)
@@ -97,6 +99,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
     found = []
     if report.cold_start_s is not None:
         found.append(("cold start on this folder", f"{report.cold_start_s:.2f} s"))
+    if report.stages is not None:
+        parts = ", ".join(f"{name} {us:,.0f}" for name, us in asdict(report.stages).items())
+        found.append(("one thread, us per run", f"{parts}: {report.stages.runs_per_s:,.0f} runs/s"))
     if report.load is not None:
         found += _load_facts(report.load)
     if report.after_queries is not None:
