@@ -62,9 +62,11 @@ FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
 WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
+ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
 
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
-FEW_CANDIDATES = 64              # so few rows are tested by opening their payloads
-TRACE_CANDIDATES_MAX = 300       # traces read whole rather than tested run by run
-LOOKUP_TERMS_MAX = 2_000         # terms of one index expression; more are tested row by row
-ARRIVAL_VISITS_MAX = 20_000      # index hits a walk in arrival order visits before it gives up
+FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
+TRACE_CANDIDATES_MAX = 300  # traces read whole rather than tested run by run
+LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row
+ARRIVAL_VISITS_MAX = 20_000  # index hits a walk in arrival order visits before it gives up
+RECENT_INPUTS_MAX = 5_000  # runs whose input terms are kept for a patch; about 1 KB each

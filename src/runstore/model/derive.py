@@ -23,9 +23,11 @@ class Values:
 
     __slots__ = ("_extra", "_inputs", "_outputs", "_run")
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, outputs: Any = _UNREAD) -> None:
+        """`outputs`: the value of run.outputs, where the caller has it already."""
         self._run = run
-        self._inputs = self._outputs = self._extra = _UNREAD
+        self._inputs = self._extra = _UNREAD
+        self._outputs = outputs
 
     @property
     def inputs(self) -> Any:

@@ -17,6 +17,11 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.casefold())
 
 
+def blank_separated(text: str) -> str:
+    """The tokens of a text with blanks between: for an index that splits at blanks."""
+    return text.translate(_ASCII) if text.isascii() else " ".join(tokens(text))
+
+
 def leaf_text(values: Iterable[object]) -> str:
     """What search sees of leaves: strings, and numbers as Python writes them; not booleans."""
     return "\n".join(

@@ -5,6 +5,7 @@ from typing import Any
 
 import apsw
 
+from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.rows import SELECT_RUN, run_from_row
 from runstore.engine.sqlite.totals import AwaitedTotals, Deltas, apply, note_change
 from runstore.model.ids import id_to_bytes
@@ -16,7 +17,10 @@ _OF_PROJECT = SELECT_RUN + " WHERE pid = ?"
 
 
 def delete_traces(
-    connection: apsw.Connection, awaited: AwaitedTotals, trace_ids: Sequence[str]
+    connection: apsw.Connection,
+    awaited: AwaitedTotals,
+    rollups: Rollups,
+    trace_ids: Sequence[str],
 ) -> int:
     """How many runs there were."""
     rows: list[Any] = []
@@ -24,22 +28,28 @@ def delete_traces(
         raw = id_to_bytes(trace_id)
         rows += connection.execute(_OF_TRACE, (raw,)).fetchall()
         connection.execute("DELETE FROM feedback WHERE trace_id = ?", (raw,))
-    return _delete(connection, awaited, rows)
+    return _delete(connection, awaited, rollups, rows)
 
 
-def delete_project(connection: apsw.Connection, awaited: AwaitedTotals, pid: int) -> int:
+def delete_project(
+    connection: apsw.Connection, awaited: AwaitedTotals, rollups: Rollups, pid: int
+) -> int:
     """The project too; how many runs it had."""
-    count = _delete(connection, awaited, connection.execute(_OF_PROJECT, (pid,)).fetchall())
+    rows = connection.execute(_OF_PROJECT, (pid,)).fetchall()
+    count = _delete(connection, awaited, rollups, rows)
     connection.execute("DELETE FROM feedback WHERE pid = ?", (pid,))
     connection.execute("DELETE FROM projects WHERE pid = ?", (pid,))
     return count
 
 
-def _delete(connection: apsw.Connection, awaited: AwaitedTotals, rows: Sequence[Any]) -> int:
+def _delete(
+    connection: apsw.Connection, awaited: AwaitedTotals, rollups: Rollups, rows: Sequence[Any]
+) -> int:
     gone: dict[str, tuple[int, Run]] = {}
     for row in rows:
         rid, run = run_from_row(row, None)
         gone[run.id] = (rid, run)
+        rollups.note(row[-1], run, -1)
     deltas: Deltas = {}
     for _, run in gone.values():
         note_change(deltas, run, None)
@@ -51,7 +61,8 @@ def _delete(connection: apsw.Connection, awaited: AwaitedTotals, rows: Sequence[
         add(left, deltas.pop(run_id, {}))
         if left:
             awaited.change(run_id, left)
-    apply(connection, awaited, deltas.items())
+    apply(connection, awaited, rollups, deltas.items())
+    rollups.write()
     return len(gone)
 
 

@@ -1,24 +1,80 @@
 """A derived run -> what is stored beside its row: packed payloads and index terms.
 
-The costly part of a write; it needs no database, so it is done before the writer's turn.
+The costly part of a write. `prepare` does it before the writer's turn, without the database: the
+whole document of a run whose create is in the batch, the payloads alone of one that is patched.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from runstore.engine.sqlite.rows import present_bits
 from runstore.model.batch import Batch
 from runstore.model.derive import Values, derive
+from runstore.model.jsontext import decode
 from runstore.model.merge import merge
 from runstore.model.prices import Prices
-from runstore.model.run import Run, RunMessage
+from runstore.model.run import JsonText, Run, RunMessage
 from runstore.sql.sqlite.codec import pack
-from runstore.sql.sqlite.terms import run_terms
+from runstore.sql.sqlite.terms import NO_TERMS, Terms, payload_terms, run_terms
+
+_UNREAD: Any = object()
+
+
+class Payload:
+    """One JSON text, with what is made of it, each when first asked for and only once."""
+
+    __slots__ = ("_packed", "_terms", "_value", "text")
+
+    def __init__(
+        self, text: JsonText, packed: bytes | None = None, terms: Terms | None = None
+    ) -> None:
+        self.text = text
+        self._packed = packed
+        self._terms = terms
+        self._value = _UNREAD
+
+    @property
+    def packed(self) -> bytes:
+        if self._packed is None:
+            self._packed = pack(self.text)
+        return self._packed
+
+    @property
+    def value(self) -> Any:
+        if self._value is _UNREAD:
+            self._value = decode(self.text)
+        return self._value
+
+    def terms(self, mark: str) -> Terms:
+        if self._terms is None:
+            self._terms = payload_terms(mark, self.value)
+        return self._terms
+
+
+class Payloads:
+    """Payloads by the very bytes object: a merge hands on what it does not change."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Payload] = {}
+
+    def know(self, payload: Payload) -> Payload:
+        # The payload holds its text, so the number stays that of this text.
+        self._known[id(payload.text)] = payload
+        return payload
+
+    def of(self, text: JsonText) -> Payload:
+        return self._known.get(id(text)) or self.know(Payload(text))
+
+    def join(self, others: "Payloads") -> None:
+        self._known |= others._known
 
 
 @dataclass(slots=True)
 class Document:
     payloads: tuple[bytes | None, ...]  # in the order of PAYLOAD_COLUMNS
-    terms: str
+    index: tuple[str, str, str, str]  # the columns of `inverted`, the project's term missing
+    input_terms: Terms  # kept for a patch, which hardly ever changes them
     present: int
 
 
@@ -35,23 +91,34 @@ class PreparedBatch(Batch):
     """A batch with the work done that needs no database, by run id."""
 
     prepared: dict[str, PreparedRun] = field(default_factory=dict)
+    payloads: Payloads = field(default_factory=Payloads)
 
 
-def document_of(run: Run, prices: Prices) -> Document:
+def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
     """Derives the run's fields, in place, and what is stored beside them."""
-    values = Values(run)
+    inputs = None if run.inputs is None else payloads.of(run.inputs)
+    outputs = None if run.outputs is None else payloads.of(run.outputs)
+    values = Values(run, outputs=None if outputs is None else outputs.value)
     derive(run, prices, values)
-    extra = values.extra
+    of_inputs = NO_TERMS if inputs is None else inputs.terms("i")
+    of_outputs = NO_TERMS if outputs is None else outputs.terms("o")
+    of_run = run_terms(run, values.metadata)
     return Document(
         payloads=(
-            pack(run.inputs),
-            pack(run.outputs),
-            pack(run.extra),
-            pack(run.events),
-            pack(run.serialized),
+            None if inputs is None else inputs.packed,
+            None if outputs is None else outputs.packed,
+            None if run.extra is None else pack(run.extra),
+            None if run.events is None else payloads.of(run.events).packed,
+            None if run.serialized is None else payloads.of(run.serialized).packed,
         ),
-        terms=run_terms(run, values.inputs, values.outputs, values.metadata),
-        present=present_bits(values.inputs, values.outputs, extra),
+        index=(
+            f"{of_run.terms} {of_inputs.terms} {of_outputs.terms}",
+            of_inputs.words,
+            of_outputs.words,
+            of_run.words,
+        ),
+        input_terms=of_inputs,
+        present=present_bits(run, values.metadata),
     )
 
 
@@ -65,8 +132,10 @@ def messages_by_run(batch: Batch) -> dict[str, list[RunMessage]]:
 
 def prepare(batch: Batch, now_us: int, prices: Prices) -> PreparedBatch:
     prepared: dict[str, PreparedRun] = {}
+    payloads = Payloads()
     for run_id, messages in messages_by_run(batch).items():
         if all(message.is_patch for message in messages):
+            _prepare_payloads(messages, payloads)
             continue  # its create has come before, so what to make of it lies in the database
         run: Run | None = None
         try:
@@ -75,5 +144,15 @@ def prepare(batch: Batch, now_us: int, prices: Prices) -> PreparedBatch:
         except ValueError:
             continue  # the writer takes this run's messages one by one, and refuses the bad ones
         if run is not None:
-            prepared[run_id] = PreparedRun(run, document_of(run, prices))
-    return PreparedBatch(batch.messages, batch.feedback, batch.refusals, prepared)
+            prepared[run_id] = PreparedRun(run, document_of(run, prices, payloads))
+    return PreparedBatch(batch.messages, batch.feedback, batch.refusals, prepared, payloads)
+
+
+def _prepare_payloads(messages: Iterable[RunMessage], payloads: Payloads) -> None:
+    for message in messages:
+        for mark, text in (("i", message.inputs), ("o", message.outputs)):
+            if text is not None:
+                payload = payloads.of(text)
+                _ = payload.terms(mark), payload.packed
+        if message.events is not None:
+            _ = payloads.of(message.events).packed

@@ -106,7 +106,10 @@ class SqliteEngine:
 
     def delete_traces(self, trace_ids: Sequence[str]) -> int:
         with self._transaction() as connection:
-            return deletion.delete_traces(connection, self._shelf.awaited_totals, trace_ids)
+            shelf = self._shelf
+            return deletion.delete_traces(
+                connection, shelf.awaited_totals, shelf.rollups, trace_ids
+            )
 
     def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         with self._snapshot() as connection:
@@ -130,7 +133,8 @@ class SqliteEngine:
     def delete_project(self, project_id: str) -> None:
         with self._transaction() as connection:
             pid, _ = projects.read(connection, project_id)
-            deletion.delete_project(connection, self._shelf.awaited_totals, pid)
+            shelf = self._shelf
+            deletion.delete_project(connection, shelf.awaited_totals, shelf.rollups, pid)
         with self._lock:
             self._shelf = self._new_shelf()
 

@@ -330,11 +330,11 @@ def _resolve(expression: Expression, words: Callable[[str, int], list[str]]) -> 
     match expression:
         case Term():
             return expression
-        case Prefix(text):
+        case Prefix(text, column):
             forms = words(text, WORD_FORMS_MAX + 1)
             if len(forms) > WORD_FORMS_MAX:
                 return expression
-            return _any([Term(form) for form in forms])
+            return _any([Term(form, column) for form in forms])
         case All(parts):
             known = [_resolve(part, words) for part in parts]
             sure = [part for part in known if part is not None]

@@ -10,7 +10,15 @@ from typing import Any
 
 import apsw
 
-from runstore.engine.sqlite.document import Document, PreparedBatch, document_of, messages_by_run
+from runstore.engine.sqlite.document import (
+    Document,
+    Payload,
+    Payloads,
+    PreparedBatch,
+    PreparedRun,
+    document_of,
+    messages_by_run,
+)
 from runstore.engine.sqlite.feedback import feedback_row, upsert
 from runstore.engine.sqlite.rows import (
     INSERT_RUN,
@@ -31,7 +39,7 @@ from runstore.model.merge import merge
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
 from runstore.sql.sqlite.codec import unpack
-from runstore.sql.sqlite.terms import project_term
+from runstore.sql.sqlite.terms import NO_TERMS, project_term
 
 _BY_ID = SELECT_RUN + " WHERE id = ?"
 _PROVISIONAL_CHILDREN = "SELECT id FROM runs WHERE provisional = 1 AND parent_id = ?"
@@ -45,8 +53,8 @@ _PUT_PAYLOADS = (
     "INSERT OR REPLACE INTO payloads (rid, inputs, outputs, extra, events, serialized)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_PUT_TERMS = "INSERT INTO inverted (rowid, terms) VALUES (?, ?)"
-_REPLACE_TERMS = "INSERT OR REPLACE INTO inverted (rowid, terms) VALUES (?, ?)"
+_PUT_TERMS = "INSERT INTO inverted (rowid, terms, inputs, outputs, others) VALUES (?, ?, ?, ?, ?)"
+_REPLACE_TERMS = _PUT_TERMS.replace("INSERT", "INSERT OR REPLACE")
 
 
 @dataclass(slots=True)
@@ -68,11 +76,15 @@ class Group:
         self._now_us = now_us
         self._states: dict[str, State] = {}
         self._feedback: list[tuple[Any, ...]] = []
+        self._payloads = Payloads()
 
     def take(self, batch: Batch) -> list[Refusal]:
         """Merge one request's messages; its refusals."""
         refusals: list[Refusal] = []
-        prepared = batch.prepared if isinstance(batch, PreparedBatch) else {}
+        prepared: dict[str, PreparedRun] = {}
+        if isinstance(batch, PreparedBatch):
+            prepared = batch.prepared
+            self._payloads.join(batch.payloads)
         for run_id, messages in messages_by_run(batch).items():
             state = self._state(run_id)
             if state is not None and any(message.attachments for message in messages):
@@ -161,7 +173,10 @@ class Group:
         stored: Any = self._connection.execute(_PAYLOADS, (rid,)).fetchone() or ()
         for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
             if payload is not None:
-                setattr(run, column, unpack(payload))
+                text = unpack(payload)
+                setattr(run, column, text)
+                terms = self._shelf.input_terms.get(rid) if column == "inputs" else None
+                self._payloads.know(Payload(text, payload, terms))
         state = State(replace(run), rid, run, UNCHANGED)
         self._states[run.id] = state
         return state
@@ -180,7 +195,7 @@ class Group:
         deltas: Deltas = {}
         for state in changed:
             if state.document is None:
-                state.document = document_of(state.run, self._shelf.prices)
+                state.document = document_of(state.run, self._shelf.prices, self._payloads)
             self._total(state)
             note_change(deltas, state.old, state.run)
         for state in changed:  # ancestors in this very group
@@ -193,9 +208,18 @@ class Group:
         self._write_known([state for state in changed if state.old is not None])
         self._write_new([state for state in changed if state.old is None])
         self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
-        apply(self._connection, self._shelf.awaited_totals, deltas.items())
+        self._roll_up(changed)
+        apply(self._connection, self._shelf.awaited_totals, self._shelf.rollups, deltas.items())
+        self._shelf.rollups.write()
         if self._feedback:
             upsert(self._connection, self._feedback)
+
+    def _roll_up(self, states: Sequence[State]) -> None:
+        shelf = self._shelf
+        for state in states:
+            if state.old is not None:
+                shelf.rollups.note(shelf.pid_of(state.old.project_id) or 0, state.old, -1)
+            shelf.rollups.note(shelf.pid_of(state.run.project_id) or 0, state.run, 1)
 
     def _total(self, state: State) -> None:
         """The run's own part in its total: new usage for old."""
@@ -233,7 +257,9 @@ class Group:
             pid = self._shelf.pid_of(state.run.project_id) or 0
             runs.append(run_row(state.run, pid, document.present))
             payloads.append((state.rid, *document.payloads))
-            terms.append((state.rid, f"{document.terms} {project_term(pid)}"))
+            own_terms, *words = document.index
+            terms.append((state.rid, f"{own_terms} {project_term(pid)}", *words))
+            self._shelf.input_terms.put(state.rid, document.input_terms)
         return runs, payloads, terms
 
     def _write_attachments(self, states: Sequence[State]) -> None:
@@ -253,7 +279,7 @@ def _place(run: Run | None) -> object:
     return run.dotted_order, run.parent_run_id, run.start_us, run.project_id, run.provisional
 
 
-UNCHANGED = Document((), "", 0)
+UNCHANGED = Document((), ("", "", "", ""), NO_TERMS, 0)
 """Stands in a State loaded but not touched."""
 
 

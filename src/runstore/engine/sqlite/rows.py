@@ -125,15 +125,16 @@ def sums(text: str | None) -> Sums:
     return {name: (value, count) for name, (value, count) in decode(text).items()}  # type: ignore[arg-type]
 
 
-def present_bits(inputs: Any, outputs: Any, extra: Any) -> int:
-    """Of decoded payloads: which are there and not empty."""
+def present_bits(run: Run, metadata: Any) -> int:
+    """Which payloads are there and not empty."""
     bits = 0
-    if inputs not in (None, {}, []):
-        bits |= PRESENT_BITS["inputs"]
-    if outputs not in (None, {}, []):
-        bits |= PRESENT_BITS["outputs"]
-    if extra not in (None, {}, []):
-        bits |= PRESENT_BITS["extra"]
-        if extra.get("metadata") not in (None, {}, []):
-            bits |= PRESENT_BITS["metadata"]
-    return bits
+    for name, text in (("inputs", run.inputs), ("outputs", run.outputs), ("extra", run.extra)):
+        if text is not None and not _is_empty(text):
+            bits |= PRESENT_BITS[name]
+    return bits | PRESENT_BITS["metadata"] if metadata else bits
+
+
+def _is_empty(text: bytes) -> bool:
+    """null, {} or [], however blanks are put."""
+    text = text.strip()
+    return text == b"null" or (text[:1] in (b"{", b"[") and not text[1:-1].strip())

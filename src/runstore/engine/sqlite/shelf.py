@@ -4,16 +4,20 @@ Read once when the folder is opened and kept true by the one writer; read again 
 transaction that failed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import apsw
 
 from runstore.engine.sqlite.arrival import ZONE_BITS
+from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.totals import AwaitedTotals
+from runstore.limits import RECENT_INPUTS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
 from runstore.model.run import Refusal, RunMessage
+from runstore.sql.sqlite.terms import Terms
 
 DEFAULT_PROJECT = "default"  # what the SDK traces to when nobody says a project
 
@@ -25,6 +29,22 @@ _NOTE_ZONE = (
 _PROVISIONAL_PARENTS = (
     "SELECT DISTINCT parent_id FROM runs WHERE provisional = 1 AND parent_id IS NOT NULL"
 )
+
+
+class Recent:
+    """rid -> the index terms of its inputs, for the runs written last: patches come soon."""
+
+    def __init__(self, entries_max: int) -> None:
+        self._entries_max = entries_max
+        self._terms: OrderedDict[int, Terms] = OrderedDict()
+
+    def get(self, rid: int) -> Terms | None:
+        return self._terms.get(rid)
+
+    def put(self, rid: int, terms: Terms) -> None:
+        self._terms[rid] = terms
+        if len(self._terms) > self._entries_max:
+            self._terms.popitem(last=False)
 
 
 class Shelf:
@@ -40,6 +60,8 @@ class Shelf:
         self._pids = {project_id: pid for pid, project_id in self.project_ids.items()}
         self._by_name = {name: id_from_bytes(raw) for _, raw, name in rows}
         self.awaited_totals = AwaitedTotals(connection)
+        self.rollups = Rollups(connection)
+        self.input_terms = Recent(RECENT_INPUTS_MAX)
         self.provisional_parents = _ids(connection, _PROVISIONAL_PARENTS)
 
     def next_rid(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import apsw
 
+from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.rows import sums, totals_row
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.jsontext import encode
@@ -17,7 +18,10 @@ from runstore.model.usage import Sums, add, as_sums
 Deltas = dict[str, Sums]
 """Run id -> what its subtree total changes by."""
 
-_READ = "SELECT rid, totals FROM runs WHERE id = ?"
+_READ = (
+    "SELECT rid, totals, pid, start_us, is_root, run_type, status, error IS NOT NULL"
+    " FROM runs WHERE id = ?"
+)
 _WRITE = (
     "UPDATE runs SET prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, prompt_cost = ?,"
     " completion_cost = ?, total_cost = ?, totals = ? WHERE rid = ?"
@@ -78,6 +82,7 @@ class AwaitedTotals:
 def apply(
     connection: apsw.Connection,
     awaited: AwaitedTotals,
+    rollups: Rollups,
     deltas: Iterable[tuple[str, Sums]],
 ) -> None:
     """Changes the totals of stored runs, and those that are awaited."""
@@ -88,7 +93,9 @@ def apply(
         if row is None:
             awaited.change(run_id, delta)
             continue
-        rid, text = row
+        rid, text, pid, start_us, is_root, run_type, status, has_error = row
         totals = add(sums(text), delta)
         stored = encode(totals).decode() if totals else None
         connection.execute(_WRITE, (*totals_row(totals), stored, rid))
+        if is_root:
+            rollups.note_totals(pid, start_us, (run_type, True, status, bool(has_error)), delta)

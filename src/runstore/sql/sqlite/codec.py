@@ -16,11 +16,11 @@ MAGIC = b"\x28\xb5\x2f\xfd"
 _local = threading.local()  # contexts are not thread-safe
 
 
-def pack(payload: JsonText | None) -> bytes | None:
-    if payload is None or len(payload) <= PLAIN_BYTES_MAX:
+def pack(payload: JsonText) -> bytes:
+    if len(payload) <= PLAIN_BYTES_MAX:
         return payload
     packed: bytes = _compressor().compress(payload)
-    return packed if len(packed) < len(payload) else bytes(payload)
+    return packed if len(packed) < len(payload) else payload
 
 
 def unpack(stored: bytes) -> JsonText:

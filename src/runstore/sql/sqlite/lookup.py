@@ -37,14 +37,18 @@ from runstore.sql.sqlite.terms import (
 
 @dataclass(frozen=True, slots=True)
 class Term:
+    """A term, or a word of a column; None: of any."""
+
     text: str
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """All terms that begin with `text`."""
+    """All words that begin with `text`."""
 
     text: str
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ TERM_MARKS = {
     "parent_run_id": "@p",
     "reference_example_id": "@r",
 }
-SEARCH_MARKS = {"all": "iox", "inputs": "i", "outputs": "o"}  # other scopes: x, and test again
+SEARCH_COLUMNS = {"all": None, "inputs": "inputs", "outputs": "outputs"}  # else: others, and test
+WORD_COLUMNS = {"inputs": "inputs", "outputs": "outputs", "metadata": "others"}
 
 
 def lookup(node: Node) -> Lookup | None:
@@ -121,10 +126,9 @@ def _one_of(attribute: str, values: tuple[Value, ...]) -> Lookup:
 
 
 def _search(node: Search) -> Lookup:
-    marks = SEARCH_MARKS.get(node.scope, "x")
-    words = [word[:INDEXED_TOKEN_CHARS_MAX] for word in node.words]
-    every = [_either([Prefix(mark + word) for mark in marks]) for word in dict.fromkeys(words)]
-    exact = node.scope in SEARCH_MARKS and all(is_whole(word) for word in words)
+    column = SEARCH_COLUMNS.get(node.scope, "others")
+    every = [Prefix(word[:INDEXED_TOKEN_CHARS_MAX], column) for word in dict.fromkeys(node.words)]
+    exact = node.scope in SEARCH_COLUMNS and all(is_whole(word) for word in node.words)
     return Lookup(_each(every), exact)
 
 
@@ -249,14 +253,18 @@ def _paths(keys: list[Test]) -> tuple[str, ...] | None:
 
 def _value_words(family: str, values: list[Test]) -> Lookup | None:
     """Runs that have all words of a value asked for somewhere in the payload."""
-    mark = {"metadata": "x"}.get(family, FAMILY_MARKS[family])
     for test in values:
         if test.op == "eq" and test.value is not None and not isinstance(test.value, bool):
             words = _words_of(test.value)
             if words:
-                terms = [Term(mark + word[:INDEXED_TOKEN_CHARS_MAX]) for word in words]
-                return Lookup(_each(terms), exact=False)
+                return Lookup(_each([_word(word, WORD_COLUMNS[family]) for word in words]), False)
     return None
+
+
+def _word(word: str, column: str) -> Expression:
+    if is_whole(word):
+        return Term(word, column)
+    return Prefix(word[:INDEXED_TOKEN_CHARS_MAX], column)
 
 
 def _words_of(value: Value | tuple[Value, ...]) -> list[str]:
@@ -275,16 +283,20 @@ def _each(parts: Sequence[Expression]) -> Expression:
 def match_text(expression: Expression) -> str:
     """The expression in FTS5's own language. `Any_(())` must have been dealt with before."""
     match expression:
-        case Term(text):
-            return _string(text)
-        case Prefix(text):
-            return _string(text) + " *"
+        case Term(text, column):
+            return _in(column) + _string(text)
+        case Prefix(text, column):
+            return _in(column) + _string(text) + " *"
         case All(parts):
             return "(" + " AND ".join(match_text(part) for part in parts) + ")"
         case Any_(parts):
             return "(" + " OR ".join(match_text(part) for part in parts) + ")"
         case Except(what, without):
             return f"({match_text(what)} NOT {match_text(without)})"
+
+
+def _in(column: str | None) -> str:
+    return "" if column is None else f"{column} : "
 
 
 def _string(text: str) -> str:

@@ -1,29 +1,29 @@
-"""Run -> the terms of its document in the inverted index, and the names of those terms.
+"""Run -> its document in the inverted index: words, and terms for all that is looked up whole.
 
-A term is a mark and a text. Marks:
+The columns inputs, outputs and others (error, name, tags, metadata values) hold words, which are
+letters and digits only. The column terms holds terms, each a mark and a text:
 
-    i<word>  o<word>       a word of the inputs, of the outputs
-    x<word>                a word of error, name, tags or metadata values
     .i<path> .o<path> .m<path>   a leaf's key in inputs, outputs, metadata
     :i<path> :o<path> :m<path>   a path above a leaf
-    =<path>~<type><value>  a metadata pair; type s, n or b
+    =<path>~<type><value>        a metadata pair; type s, n or b
     #<tag>
     @n<name> @t<run type> @s<status> @e @p<parent id> @h<thread id> @r<example id> @j<project>
 
-Words are case-folded already. In other texts `quoted` makes upper case, blanks and quotes into
-^ sequences, because the index's tokenizer folds ASCII case and splits at blanks. A text longer
-than INDEXED_TOKEN_CHARS_MAX is cut; whoever looks it up must test the runs found again.
+No word is a term, so only words need a column named. Words are case-folded already. In terms
+`quoted` makes upper case, blanks and quotes into ^ sequences, because the index's tokenizer folds
+ASCII case and splits at blanks. A text longer than INDEXED_TOKEN_CHARS_MAX is cut; whoever looks
+it up must test the runs found again.
 """
 
 import re
 from functools import lru_cache
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, NamedTuple
 
 from runstore.limits import INDEXED_TOKEN_CHARS_MAX
 from runstore.model.entries import Leaf, flatten, paths_and_texts
 from runstore.model.run import Run
-from runstore.model.words import tokens
+from runstore.model.words import blank_separated
 
 _SPECIAL = re.compile(r"[A-Z^~\s\x00-\x1f\x7f'\"]")
 _ESCAPES = {ord(char): f"^{ord(char):x};" for char in map(chr, range(0x3100)) if char.isspace()}
@@ -71,11 +71,19 @@ def project_term(pid: int) -> str:
     return f"@j{pid}"
 
 
-def run_terms(run: Run, inputs: Any, outputs: Any, metadata: Any) -> str:
-    """Of a run and its decoded payloads, the blank-separated terms, no term twice, in no order.
+class Terms(NamedTuple):
+    """Texts for the index: terms, and words of one kind of column."""
 
-    The project's term is missing, for that is known only when the run is written.
-    """
+    terms: str
+    words: str
+
+
+NO_TERMS = Terms("", "")
+
+
+def run_terms(run: Run, metadata: Any) -> Terms:
+    """Of a run and its metadata: all terms but those of its payloads and of its project, and the
+    words of `others`."""
     terms = {f"@s{run.status}"}
     entries = flatten(metadata)
     others = [str(value) for _, value in entries if value.__class__ is not bool]
@@ -99,14 +107,16 @@ def run_terms(run: Run, inputs: Any, outputs: Any, metadata: Any) -> str:
     for path, value in entries:
         terms.add(_remembered_pair(path, value))
         terms.update(_key_terms("m", path))
-    words = list(_word_terms("x", others))
-    for mark, payload in (("i", inputs), ("o", outputs)):
-        if payload is not None:
-            paths, texts = paths_and_texts(payload)
-            for path in paths:
-                terms.update(_key_terms(mark, path))
-            words += _word_terms(mark, texts)
-    return " ".join((*terms, *words))
+    return Terms(" ".join(terms), blank_separated("\n".join(others)))
+
+
+def payload_terms(mark: str, value: Any) -> Terms:
+    """The keys and words of inputs ("i") or outputs ("o")."""
+    paths, texts = paths_and_texts(value)
+    terms: set[str] = set()
+    for path in paths:
+        terms.update(_key_terms(mark, path))
+    return Terms(" ".join(terms), blank_separated("\n".join(texts)))
 
 
 @lru_cache(REMEMBERED_MAX, typed=True)
@@ -123,13 +133,3 @@ def _key_terms(mark: str, path: str) -> tuple[str, ...]:
         terms.append(f":{mark}{quoted(path[:end])}")
         end = path.rfind(".", 0, end)
     return tuple(terms)
-
-
-def _word_terms(mark: str, texts: list[str]) -> tuple[str, ...]:
-    """All words of the texts, each once, as one text; nothing where there is none."""
-    words = set(tokens("\n".join(texts)))
-    if not words:
-        return ()
-    if max(map(len, words)) > INDEXED_TOKEN_CHARS_MAX:
-        words = {word[:INDEXED_TOKEN_CHARS_MAX] for word in words}
-    return (mark + f" {mark}".join(words),)

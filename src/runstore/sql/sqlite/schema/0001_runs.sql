@@ -57,6 +57,14 @@ CREATE INDEX runs_time ON runs (
 );
 CREATE INDEX runs_roots ON runs (pid, start_us) WHERE is_root = 1;
 CREATE INDEX runs_provisional ON runs (parent_id) WHERE provisional = 1;
+-- What rollups leave open of percentiles: the values of one hour in order. By hour, so that new
+-- runs touch few pages. The hour is that of rollups.
+CREATE INDEX runs_latency ON runs (
+    pid, (start_us + 62136000000000000) / 3600000000, is_root, latency_us, run_type
+) WHERE latency_us IS NOT NULL;
+CREATE INDEX runs_first_token ON runs (
+    pid, (start_us + 62136000000000000) / 3600000000, is_root, first_token_us - start_us, run_type
+) WHERE first_token_us IS NOT NULL;
 
 -- JSON as it came, zstd-compressed where that helps; read only for the runs of a page.
 CREATE TABLE payloads (
@@ -68,13 +76,17 @@ CREATE TABLE payloads (
     serialized BLOB
 ) STRICT;
 
--- One inverted index for words, keys, metadata pairs, tags, names: see terms.py.
--- Every blank-separated string is one term: all printable ASCII are token characters.
+-- One inverted index: words of inputs, of outputs, of the rest (error, name, tags, metadata), and
+-- terms for keys, metadata pairs, tags, names: see terms.py. All printable ASCII are token
+-- characters, so every blank-separated string is one term; ASCII case is folded.
 CREATE VIRTUAL TABLE inverted USING fts5 (
     terms,
+    inputs,
+    outputs,
+    others,
     content = '',
     contentless_delete = 1,
-    detail = none,
+    detail = column,
     tokenize = "ascii tokenchars '!#$%&()*+,-./:;<=>?@[\]^_`{|}~'"
 );
 
@@ -87,6 +99,25 @@ CREATE TABLE zones (
     start_min_us INTEGER NOT NULL,
     start_max_us INTEGER NOT NULL
 ) STRICT;
+
+-- Figures of all runs of one kind that started in one span of 1, 24 or 768 hours. `sums` is JSON
+-- [sum of latencies, own usage, subtree totals of roots]; the others JSON {bucket: runs}.
+CREATE TABLE rollups (
+    rollup INTEGER PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    span INTEGER NOT NULL,
+    hour INTEGER NOT NULL,             -- the span's first, counted as engine/sqlite/rollup.py says
+    is_root INTEGER NOT NULL,
+    run_type TEXT,
+    status TEXT NOT NULL,
+    has_error INTEGER NOT NULL,
+    runs INTEGER NOT NULL,
+    sums TEXT NOT NULL,
+    latencies TEXT NOT NULL,
+    first_tokens TEXT
+) STRICT;
+
+CREATE INDEX rollups_place ON rollups (pid, span, hour, is_root, run_type, status, has_error);
 
 -- Subtree totals of runs that have not arrived, but whose descendants have.
 CREATE TABLE awaited_totals (
