@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -21,6 +22,8 @@ PORT = 1984
 
 def main() -> int:
     said = _arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):  # either way the server is stopped, too
+        signal.signal(number, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="runstore-demo-"))
     server = Server(folder / "data", said.port if _is_free(said.port) else 0)
@@ -35,6 +38,8 @@ def main() -> int:
     except ServerError as error:
         console.print(f"[red]{error}[/red]")
         return 1
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
@@ -114,10 +119,7 @@ def _leave_running(console: Console, server: Server) -> None:
         f"   export LANGSMITH_ENDPOINT={server.url}\n\n"
         "Ctrl-C stops it and removes its folder; `runstore serve` keeps its data."
     )
-    try:
-        server.wait()
-    except KeyboardInterrupt:
-        console.print("\nStopping.")
+    server.wait()
 
 
 def _is_free(port: int) -> bool:
