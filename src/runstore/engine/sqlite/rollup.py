@@ -1,0 +1,183 @@
+"""Runs that come, change and go -> the table rollups, kept exact in the same transaction.
+
+A rollup holds the figures of all runs of one kind (type, root or not, status, has an error) that
+started in one span of time: an hour, a day, 32 days. Changes are differences, gathered by hour
+and kind; what a group of writes changes is folded into the three spans once, at its end.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+import orjson
+
+from runstore.engine.sqlite.histogram import Histogram, count, merge
+from runstore.limits import ROLLUPS_KNOWN_MAX
+from runstore.model.run import Run
+from runstore.model.usage import Sums, add, as_sums
+
+HOUR_US = 3_600_000_000
+HOURS_FROM_US = -62_136_000_000_000_000
+"""Hours are counted from here, shortly before the first start there can be, so that dividing
+rounds down in SQL as it does in Python. The indexes of runs say the same number."""
+
+SPANS = (1, 24, 768)
+"""Hours; each divides the next. The longest keeps the figures of years to a few rows."""
+
+Kind = tuple[str | None, bool, str, bool]
+"""run_type, is_root, status, has_error"""
+
+_Key = tuple[int, int, int, Kind]  # pid, span, the span's first hour, kind
+
+_READ = (
+    "SELECT rollup, runs, sums, latencies, first_tokens FROM rollups WHERE pid = ? AND span = ?"
+    " AND hour = ? AND is_root = ? AND run_type IS ? AND status = ? AND has_error = ?"
+)
+_INSERT = (
+    "INSERT INTO rollups (pid, span, hour, is_root, run_type, status, has_error, runs, sums,"
+    " latencies, first_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = "UPDATE rollups SET runs = ?, sums = ?, latencies = ?, first_tokens = ? WHERE rollup = ?"
+_DELETE = "DELETE FROM rollups WHERE rollup = ?"
+
+
+def hour_of(us: int) -> int:
+    return (us - HOURS_FROM_US) // HOUR_US
+
+
+def us_of(hour: int) -> int:
+    return hour * HOUR_US + HOURS_FROM_US
+
+
+@dataclass(slots=True)
+class Rollup:
+    """Figures, or a difference of figures."""
+
+    runs: int = 0
+    latency_us: int = 0  # the sum
+    usage: Sums = field(default_factory=dict)  # the runs' own
+    totals: Sums = field(default_factory=dict)  # of roots: their subtrees'
+    latencies: Histogram = field(default_factory=dict)
+    first_tokens: Histogram = field(default_factory=dict)  # times after the start
+
+    def add(self, more: "Rollup") -> None:
+        self.runs += more.runs
+        self.latency_us += more.latency_us
+        add(self.usage, more.usage)
+        add(self.totals, more.totals)
+        merge(self.latencies, more.latencies)
+        merge(self.first_tokens, more.first_tokens)
+
+    def row(self) -> tuple[int, bytes | str, str, str | None]:
+        """runs, sums, latencies, first_tokens"""
+        first_tokens = orjson.dumps(self.first_tokens).decode() if self.first_tokens else None
+        return self.runs, self._sums(), orjson.dumps(self.latencies).decode(), first_tokens
+
+    def _sums(self) -> str:
+        sums = (self.latency_us, self.usage, self.totals)
+        try:
+            return orjson.dumps(sums).decode()
+        except TypeError:  # past 64 bits, which orjson does not write
+            return json.dumps(sums)
+
+
+def rollup_from_row(row: tuple[Any, ...]) -> Rollup:
+    """Of runs, sums, latencies, first_tokens."""
+    runs, sums, latencies, first_tokens = row
+    latency_us, usage, totals = json.loads(sums)  # orjson would round what is past 64 bits
+    return Rollup(
+        runs,
+        latency_us,
+        {name: (value, reporters) for name, (value, reporters) in usage.items()},
+        {name: (value, reporters) for name, (value, reporters) in totals.items()},
+        orjson.loads(latencies),
+        {} if first_tokens is None else orjson.loads(first_tokens),
+    )
+
+
+class Rollups:
+    """The writer's view of the table: differences not yet written, and rows it used last."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._changes: dict[tuple[int, int, Kind], Rollup] = {}
+        self._known: dict[_Key, tuple[int, Rollup]] = {}  # with their row ids, used last at the end
+
+    def note(self, pid: int, run: Run, sign: int) -> None:
+        """A run that comes (1) or goes (-1); one that changes does both."""
+        start_us = run.start_us
+        is_root = run.id == run.trace_id
+        change = self._change(
+            pid, start_us, (run.run_type, is_root, run.status, run.error is not None)
+        )
+        change.runs += sign
+        if run.end_us is not None:
+            latency_us = run.end_us - start_us
+            change.latency_us += sign * latency_us
+            count(change.latencies, latency_us, sign)
+        if run.first_token_us is not None:
+            count(change.first_tokens, run.first_token_us - start_us, sign)
+        if run.usage:
+            add(change.usage, as_sums(run.usage), sign)
+        if is_root and run.totals:
+            add(change.totals, run.totals, sign)
+
+    def note_totals(self, pid: int, start_us: int, kind: Kind, delta: Mapping[str, Any]) -> None:
+        """The subtree totals of a stored root change by `delta`."""
+        add(self._change(pid, start_us, kind).totals, delta)
+
+    def _change(self, pid: int, start_us: int, kind: Kind) -> Rollup:
+        key = (pid, (start_us - HOURS_FROM_US) // HOUR_US, kind)
+        change = self._changes.get(key)
+        if change is None:
+            change = self._changes[key] = Rollup()
+        return change
+
+    def write(self) -> None:
+        """What was noted, into the table."""
+        nothing = Rollup()
+        folded: dict[_Key, Rollup] = {}
+        for (pid, hour, kind), change in self._changes.items():
+            if change == nothing:
+                continue
+            for span in SPANS:
+                key = (pid, span, hour - hour % span, kind)
+                into = folded.get(key)
+                if into is None:
+                    into = folded[key] = Rollup()
+                into.add(change)
+        self._changes.clear()
+        for key, change in folded.items():
+            self._write(key, change)
+        while len(self._known) > ROLLUPS_KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+
+    def _write(self, key: _Key, change: Rollup) -> None:
+        known = self._known.pop(key, None) or self._read(key)
+        if known is None:
+            rowid = self._insert(key, change)
+            self._known[key] = (rowid, change)
+            return
+        rowid, rollup = known
+        rollup.add(change)
+        if rollup.runs:
+            self._connection.execute(_UPDATE, (*rollup.row(), rowid))
+            self._known[key] = known
+        else:
+            self._connection.execute(_DELETE, (rowid,))
+
+    def _read(self, key: _Key) -> tuple[int, Rollup] | None:
+        pid, span, hour, (run_type, is_root, status, has_error) = key
+        row: Any = self._connection.execute(
+            _READ, (pid, span, hour, is_root, run_type, status, has_error)
+        ).fetchone()
+        return None if row is None else (row[0], rollup_from_row(row[1:]))
+
+    def _insert(self, key: _Key, rollup: Rollup) -> int:
+        pid, span, hour, (run_type, is_root, status, has_error) = key
+        self._connection.execute(
+            _INSERT, (pid, span, hour, is_root, run_type, status, has_error, *rollup.row())
+        )
+        return self._connection.last_insert_rowid()

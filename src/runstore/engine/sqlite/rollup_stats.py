@@ -1,0 +1,357 @@
+"""Scope -> figures from rollups, exact. Knows rollups; knows nothing of other filters.
+
+Whole hours come from rollups, what is left at both ends of the window from the runs themselves.
+A percentile's bucket follows from the histograms; only that bucket's values are read, by index.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, chunks
+from runstore.engine.sqlite.histogram import Histogram, bounds, count
+from runstore.engine.sqlite.rollup import (
+    HOUR_US,
+    SPANS,
+    Kind,
+    Rollup,
+    hour_of,
+    rollup_from_row,
+    us_of,
+)
+from runstore.filter.match import matches
+from runstore.filter.tree import And, Compare, Constant, Node, Not, OneOf, Or, Present
+from runstore.model.aggregate import RunFigures, percentile_s
+from runstore.model.facts import Facts
+from runstore.model.run import Run
+from runstore.model.stats import RunStats
+from runstore.model.times import START_US_MAX, US_PER_S
+from runstore.model.usage import add
+from runstore.plan.build import only_roots
+from runstore.plan.plan import RunScope, StatsPlan
+from runstore.sql.sqlite.predicate import Conditions, Params
+from runstore.sql.sqlite.select import Statement, all_rows, in_projects, key_list
+
+KIND_ATTRIBUTES = {"run_type", "is_root", "status"}
+HOURS_END = -(-hour_of(START_US_MAX + 2 * 24 * HOUR_US) // SPANS[-1]) * SPANS[-1]
+"""No run starts in this hour or later: a zone may take the latest start there is a day further."""
+
+_SPAN = "pid IN (SELECT value FROM json_each(:pids)) AND span = :span AND hour >= :first"
+_ROLLUPS = (
+    "SELECT run_type, is_root, status, has_error, runs, sums, latencies, first_tokens"
+    f" FROM rollups WHERE {_SPAN} AND hour < :last"
+)
+_LATEST = (
+    "SELECT hour, run_type, is_root, status, has_error FROM rollups"
+    " WHERE pid = ? AND span = 1 AND hour >= ? AND hour < ? ORDER BY hour DESC"
+)
+_LAST_START = (
+    "SELECT r.start_us FROM runs AS r INDEXED BY runs_time WHERE {where}"
+    " ORDER BY r.start_us DESC LIMIT 1"
+)
+_VALUES = (
+    "SELECT {value} FROM"
+    " (SELECT DISTINCT pid, hour FROM rollups WHERE pid IN (SELECT value FROM json_each({pids}))"
+    " AND span = 1 AND hour >= {first} AND hour < {last}) AS h"
+    " CROSS JOIN runs AS r INDEXED BY {index}"
+    " ON r.pid = h.pid AND (r.start_us + 62136000000000000) / 3600000000 = h.hour"
+    " WHERE r.is_root IN ({roots}) AND {value} BETWEEN {low} AND {high}"
+    " AND r.{column} IS NOT NULL AND {conditions}"
+)
+_LATENCY = {"index": "runs_latency", "column": "latency_us", "value": "r.latency_us"}
+_FIRST_TOKEN = {
+    "index": "runs_first_token",
+    "column": "first_token_us",
+    "value": "r.first_token_us - r.start_us",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Runs of some kinds that started in [low_us, high_us)."""
+
+    kinds: tuple[Node, ...]
+    low_us: int
+    high_us: int
+
+
+def asked_of(scope: RunScope) -> Asked | None:
+    """None: rollups know too little."""
+    if scope.root_where is not None or scope.tree_where is not None:
+        return None
+    where = scope.where
+    terms = () if where is None else where.terms if isinstance(where, And) else (where,)
+    kinds = []
+    low_us, high_us = us_of(0), us_of(HOURS_END)
+    for term in terms:
+        if _is_of_kind(term):
+            kinds.append(term)
+            continue
+        if not isinstance(term, Compare) or term.attribute != "start_time":
+            return None
+        if term.op not in ("eq", "gt", "gte", "lt", "lte"):
+            return None
+        at = int(term.value)
+        if term.op in ("eq", "gt", "gte"):
+            low_us = max(low_us, at + (term.op == "gt"))
+        if term.op in ("eq", "lt", "lte"):
+            high_us = min(high_us, at + (term.op != "lt"))
+    return Asked(tuple(kinds), low_us, max(low_us, high_us))
+
+
+def _is_of_kind(node: Node) -> bool:
+    """Whether all it speaks of is in a Kind."""
+    match node:
+        case Constant():
+            return True
+        case Compare(attribute) | OneOf(attribute):
+            return attribute in KIND_ATTRIBUTES
+        case Present(attribute):
+            return attribute in KIND_ATTRIBUTES or attribute == "error"
+        case And(terms) | Or(terms):
+            return all(map(_is_of_kind, terms))
+        case Not(term):
+            return _is_of_kind(term)
+        case _:
+            return False
+
+
+def cover(first: int, last: int, level: int = len(SPANS) - 1) -> list[tuple[int, int, int]]:
+    """Hours [first, last) as (span, first, last), each a whole number of spans, the longest ones
+    that fit."""
+    if first >= last:
+        return []
+    span = SPANS[level]
+    low, high = -(-first // span) * span, last // span * span
+    if low >= high:
+        return cover(first, last, level - 1)
+    inner = (span, low, high)
+    return [*cover(first, low, level - 1), inner, *cover(high, last, level - 1)]
+
+
+class Ranked(Sequence[int]):
+    """Values in order, of which only the buckets asked for are read."""
+
+    def __init__(
+        self, rolled: Histogram, known: Sequence[int], read: Callable[[int, int], list[int]]
+    ) -> None:
+        self._rolled, self._known, self._read = rolled, known, read
+        counts = dict(rolled)
+        for us in known:
+            count(counts, us, 1)
+        self._buckets = sorted(map(int, counts))
+        self._ends = list(accumulate(counts[str(bucket)] for bucket in self._buckets))
+        self._values: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, rank: Any) -> Any:
+        place = bisect_right(self._ends, rank)
+        below = self._ends[place - 1] if place else 0
+        return self._in_bucket(self._buckets[place])[rank - below]
+
+    def _in_bucket(self, bucket: int) -> list[int]:
+        values = self._values.get(bucket)
+        if values is None:
+            low, high = bounds(bucket)
+            values = [us for us in self._known if low <= us <= high]
+            if low == high:
+                values += [low] * self._rolled.get(str(bucket), 0)
+            elif str(bucket) in self._rolled:
+                values += self._read(low, high)
+            values.sort()
+            self._values[bucket] = values
+        return values
+
+
+@dataclass(slots=True)
+class Group:
+    """One set of figures on its way. `figures` has the runs at the ends of the window one by one,
+    and all counts."""
+
+    kinds: tuple[Node, ...]
+    figures: RunFigures = field(default_factory=RunFigures)
+    rolled: Rollup = field(default_factory=Rollup)
+    roots: set[bool] = field(default_factory=set)
+
+
+class RollupStats:
+    """One question, inside a snapshot. `plan` has no group, or groups by run type."""
+
+    def __init__(
+        self, connection: Connection, plan: StatsPlan, asked: Asked, pids: Sequence[int]
+    ) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._pids = list(pids)
+        self._by_type = plan.group_by is not None
+        self._whole_trace = only_roots(plan.scope)
+        self._first = -(-(asked.low_us - us_of(0)) // HOUR_US)
+        self._last = hour_of(asked.high_us)
+        self._groups: dict[str, Group] = {} if self._by_type else {"": Group(asked.kinds)}
+        self._wanted: dict[Kind, Group | None] = {}
+
+    def gather(self) -> dict[str, RunFigures]:
+        """Counts by group; `stats` tells the rest."""
+        if self._pids and self._asked.low_us < self._asked.high_us:
+            for low_us, high_us in self._edges():
+                self._add_runs(low_us, high_us)
+            for tile in cover(self._first, self._last):
+                self._add_rollups(*tile)
+        return {name: group.figures for name, group in self._groups.items()}
+
+    def stats(self, name: str) -> RunStats:
+        """Of one group, without feedback."""
+        group = self._groups[name]
+        figures, rolled = group.figures, group.rolled
+        if rolled.runs:
+            last_us = self._last_start(group)
+            if figures.last_start_us is None or last_us > figures.last_start_us:
+                figures.last_start_us = last_us
+        latencies = Ranked(rolled.latencies, figures.latencies_us, self._reader(group, _LATENCY))
+        first_tokens = Ranked(
+            rolled.first_tokens, figures.first_tokens_us, self._reader(group, _FIRST_TOKEN)
+        )
+        latency_us = sum(figures.latencies_us) + rolled.latency_us
+        return RunStats(
+            run_count=figures.run_count,
+            error_count=figures.error_count,
+            pending_count=figures.pending_count,
+            streaming_count=len(first_tokens),
+            latency_p50_s=percentile_s(latencies, 50),
+            latency_p95_s=percentile_s(latencies, 95),
+            latency_p99_s=percentile_s(latencies, 99),
+            latency_avg_s=latency_us / (len(latencies) * US_PER_S) if latencies else None,
+            first_token_p50_s=percentile_s(first_tokens, 50),
+            first_token_p99_s=percentile_s(first_tokens, 99),
+            last_start_us=figures.last_start_us,
+            usage=figures.usage,
+        )
+
+    def _edges(self) -> list[tuple[int, int]]:
+        """The parts of the window in no whole hour."""
+        asked = self._asked
+        if self._first >= self._last:
+            return [(asked.low_us, asked.high_us)]
+        parts = (asked.low_us, us_of(self._first)), (us_of(self._last), asked.high_us)
+        return [(low_us, high_us) for low_us, high_us in parts if low_us < high_us]
+
+    def _add_runs(self, low_us: int, high_us: int) -> None:
+        params = Params()
+        conditions = _conditions(self._asked.kinds, params)
+        conditions.append(in_projects(self._pids, params))
+        conditions.append(f"r.start_us >= {params.bind(low_us)}")
+        conditions.append(f"r.start_us < {params.bind(high_us)}")
+        columns = COLUMNS.format(usage="r.totals" if self._whole_trace else "r.usage")
+        statement = all_rows(f"{columns}, r.run_type", conditions, params)
+        for chunk in chunks(self._connection.rows(statement)):
+            by_type: dict[str | None, list[Row]] = {}
+            for row in chunk:
+                by_type.setdefault(row[-1], []).append(row)
+            for run_type, rows in by_type.items():
+                group = self._group(run_type)
+                if group is not None:
+                    add_rows(group.figures, rows, whole_trace=self._whole_trace)
+
+    def _group(self, run_type: str | None) -> Group | None:
+        """None: runs without a type are in no group."""
+        if not self._by_type:
+            return self._groups[""]
+        if run_type is None:
+            return None
+        if run_type not in self._groups:
+            kinds = (*self._asked.kinds, Compare("run_type", "eq", run_type))
+            self._groups[run_type] = Group(kinds)
+        return self._groups[run_type]
+
+    def _add_rollups(self, span: int, first: int, last: int) -> None:
+        values = {"pids": key_list(self._pids), "span": span, "first": first, "last": last}
+        for row in self._connection.raw.execute(_ROLLUPS, values):
+            kind: Kind = (row[0], bool(row[1]), row[2], bool(row[3]))
+            group = self._group_of(kind)
+            if group is None:
+                continue
+            rollup = rollup_from_row(row[4:])
+            figures = group.figures
+            figures.run_count += rollup.runs
+            if kind[2] == "error":
+                figures.error_count += rollup.runs
+            elif kind[2] == "pending":
+                figures.pending_count += rollup.runs
+            add(figures.usage, rollup.totals if self._whole_trace else rollup.usage)
+            group.rolled.add(rollup)
+            group.roots.add(kind[1])
+
+    def _group_of(self, kind: Kind) -> Group | None:
+        """None: such runs are not asked for, or in no group."""
+        if kind not in self._wanted:
+            wanted = all(_holds(node, kind) for node in self._asked.kinds)
+            self._wanted[kind] = self._group(kind[0]) if wanted else None
+        return self._wanted[kind]
+
+    def _last_start(self, group: Group) -> int:
+        """Of its runs in whole hours, of which there are some."""
+        hours: dict[int, int] = {}
+        for pid in self._pids:
+            found = self._connection.raw.execute(_LATEST, (pid, self._first, self._last))
+            for hour, run_type, is_root, status, has_error in found:
+                kind: Kind = (run_type, bool(is_root), status, bool(has_error))
+                if self._group_of(kind) is group:
+                    hours[pid] = hour
+                    break
+        last_hour = max(hours.values())
+        starts = []
+        for pid, hour in hours.items():
+            if hour == last_hour:
+                params = Params()
+                where = [
+                    f"r.pid = {params.bind(pid)}",
+                    f"r.start_us >= {params.bind(us_of(hour))}",
+                    f"r.start_us < {params.bind(us_of(hour + 1))}",
+                    *_conditions(group.kinds, params),
+                ]
+                text = _LAST_START.format(where=" AND ".join(where))
+                starts += self._connection.all(Statement.of(text, params))
+        return int(max(starts)[0])
+
+    def _reader(self, group: Group, source: dict[str, str]) -> Callable[[int, int], list[int]]:
+        """Reads the values of runs in whole hours from `low` to `high`."""
+
+        def read(low: int, high: int) -> list[int]:
+            params = Params()
+            text = _VALUES.format(
+                **source,
+                pids=params.bind(key_list(self._pids)),
+                first=params.bind(self._first),
+                last=params.bind(self._last),
+                roots=", ".join(str(int(is_root)) for is_root in sorted(group.roots)),
+                low=params.bind(low),
+                high=params.bind(high),
+                conditions=" AND ".join(_conditions(group.kinds, params)) or "TRUE",
+            )
+            return [us for (us,) in self._connection.rows(Statement.of(text, params))]
+
+        return read
+
+
+def _conditions(nodes: Sequence[Node], params: Params) -> list[str]:
+    compile_ = Conditions(params, lambda _: None)
+    return [compile_.condition(node) for node in nodes]
+
+
+def _holds(node: Node, kind: Kind) -> bool:
+    run_type, is_root, status, has_error = kind
+    run = Run(
+        id="run",
+        trace_id="run" if is_root else "trace",
+        dotted_order="",
+        start_us=0,
+        run_type=run_type,
+        status=status,
+        error="error" if has_error else None,
+    )
+    return matches(node, Facts(run))
