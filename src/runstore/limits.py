@@ -70,3 +70,6 @@ TRACE_CANDIDATES_MAX = 300  # traces read whole rather than tested run by run
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row
 ARRIVAL_VISITS_MAX = 20_000  # index hits a walk in arrival order visits before it gives up
 RECENT_INPUTS_MAX = 5_000  # runs whose input terms are kept for a patch; about 1 KB each
+DICTIONARY_BYTES = 64 * 1024  # zstd dictionary of one folder; larger ones gained little
+DICTIONARY_SAMPLE_BYTES = 4 * MIB  # payload bytes it is trained on
+DICTIONARY_SAMPLES_MIN = 500  # payloads it is trained on, at least

@@ -9,8 +9,11 @@ from typing import Any
 
 import apsw
 
+from runstore.engine.sqlite.dictionary import load_dictionaries
 from runstore.engine.sqlite.projects import metadata_contains, name_contains
 from runstore.errors import QueryBudgetExceeded, StorageError
+from runstore.model.run import JsonText
+from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.payload_tests import PayloadTest, metadata_text, tags_text
 from runstore.sql.sqlite.select import Statement
 
@@ -27,7 +30,8 @@ STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the cloc
 class Connection:
     """One apsw connection, used by one thread at a time."""
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    def __init__(self, path: Path, codec: Codec, *, read_only: bool) -> None:
+        self._codec = codec
         flags = (
             apsw.SQLITE_OPEN_READONLY
             if read_only
@@ -38,6 +42,7 @@ class Connection:
         self._deadline: float | None = None
         self.raw.set_busy_timeout(BUSY_MS)
         self.raw.create_scalar_function("holds", self._holds, 2, deterministic=True)
+        self.raw.create_scalar_function("unpack", lambda *a: self._unpack(*a), 1)
         self.raw.create_scalar_function(
             "metadata_text", lambda *a: metadata_text(*a), 1, deterministic=True
         )
@@ -63,6 +68,16 @@ class Connection:
         slot, value = arguments
         held: bool = self._tests[slot](value)
         return held
+
+    def unpack(self, stored: bytes) -> JsonText:
+        try:
+            return self._codec.unpack(stored)
+        except KeyError:  # trained since, by the process that writes
+            load_dictionaries(self.raw, self._codec)
+            return self._codec.unpack(stored)
+
+    def _unpack(self, stored: bytes | None) -> bytes | None:
+        return None if stored is None else self.unpack(stored)
 
     def rows(self, statement: Statement) -> Generator[tuple[Any, ...], None, None]:
         """Rows as they are found. One statement with tests at a time."""
@@ -115,8 +130,9 @@ class Connection:
 class Readers:
     """One read-only connection a thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, codec: Codec) -> None:
         self._path = path
+        self._codec = codec
         self._local = threading.local()
         self._lock = threading.Lock()
         self._all: list[Connection] = []
@@ -124,7 +140,7 @@ class Readers:
     def get(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = Connection(self._path, read_only=True)
+            connection = Connection(self._path, self._codec, read_only=True)
             self._local.connection = connection
             with self._lock:
                 self._all.append(connection)
@@ -137,10 +153,10 @@ class Readers:
             self._all.clear()
 
 
-def open_writer(path: Path, *, full_sync: bool) -> Connection:
+def open_writer(path: Path, codec: Codec, *, full_sync: bool) -> Connection:
     """The folder's one writing connection. Raises StorageError."""
     try:
-        connection = Connection(path, read_only=False)
+        connection = Connection(path, codec, read_only=False)
         for pragma in (
             f"page_size = {PAGE_BYTES}",
             "journal_mode = WAL",

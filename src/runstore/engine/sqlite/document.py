@@ -15,7 +15,7 @@ from runstore.model.jsontext import decode
 from runstore.model.merge import merge
 from runstore.model.prices import Prices
 from runstore.model.run import JsonText, Run, RunMessage
-from runstore.sql.sqlite.codec import pack
+from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import NO_TERMS, Terms, payload_terms, run_terms
 
 _UNREAD: Any = object()
@@ -24,12 +24,13 @@ _UNREAD: Any = object()
 class Payload:
     """One JSON text, with what is made of it, each when first asked for and only once."""
 
-    __slots__ = ("_packed", "_terms", "_value", "text")
+    __slots__ = ("_codec", "_packed", "_terms", "_value", "text")
 
     def __init__(
-        self, text: JsonText, packed: bytes | None = None, terms: Terms | None = None
+        self, codec: Codec, text: JsonText, packed: bytes | None = None, terms: Terms | None = None
     ) -> None:
         self.text = text
+        self._codec = codec
         self._packed = packed
         self._terms = terms
         self._value = _UNREAD
@@ -37,7 +38,7 @@ class Payload:
     @property
     def packed(self) -> bytes:
         if self._packed is None:
-            self._packed = pack(self.text)
+            self._packed = self._codec.pack(self.text)
         return self._packed
 
     @property
@@ -55,16 +56,20 @@ class Payload:
 class Payloads:
     """Payloads by the very bytes object: a merge hands on what it does not change."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
         self._known: dict[int, Payload] = {}
 
-    def know(self, payload: Payload) -> Payload:
-        # The payload holds its text, so the number stays that of this text.
-        self._known[id(payload.text)] = payload
-        return payload
+    def know(self, text: JsonText, packed: bytes | None, terms: Terms | None) -> None:
+        """One read from the database."""
+        self._known[id(text)] = Payload(self.codec, text, packed, terms)
 
     def of(self, text: JsonText) -> Payload:
-        return self._known.get(id(text)) or self.know(Payload(text))
+        payload = self._known.get(id(text))
+        if payload is None:
+            # It holds its text, so the number stays that of this text.
+            payload = self._known[id(text)] = Payload(self.codec, text)
+        return payload
 
     def join(self, others: "Payloads") -> None:
         self._known |= others._known
@@ -86,12 +91,12 @@ class PreparedRun:
     document: Document
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PreparedBatch(Batch):
-    """A batch with the work done that needs no database, by run id."""
+    """A batch with the work done that needs no database; `prepared` by run id."""
 
+    payloads: Payloads
     prepared: dict[str, PreparedRun] = field(default_factory=dict)
-    payloads: Payloads = field(default_factory=Payloads)
 
 
 def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
@@ -107,7 +112,7 @@ def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
         payloads=(
             None if inputs is None else inputs.packed,
             None if outputs is None else outputs.packed,
-            None if run.extra is None else pack(run.extra),
+            None if run.extra is None else payloads.codec.pack(run.extra),
             None if run.events is None else payloads.of(run.events).packed,
             None if run.serialized is None else payloads.of(run.serialized).packed,
         ),
@@ -130,9 +135,9 @@ def messages_by_run(batch: Batch) -> dict[str, list[RunMessage]]:
     return by_run
 
 
-def prepare(batch: Batch, now_us: int, prices: Prices) -> PreparedBatch:
+def prepare(batch: Batch, now_us: int, prices: Prices, codec: Codec) -> PreparedBatch:
     prepared: dict[str, PreparedRun] = {}
-    payloads = Payloads()
+    payloads = Payloads(codec)
     for run_id, messages in messages_by_run(batch).items():
         if all(message.is_patch for message in messages):
             _prepare_payloads(messages, payloads)
@@ -145,7 +150,13 @@ def prepare(batch: Batch, now_us: int, prices: Prices) -> PreparedBatch:
             continue  # the writer takes this run's messages one by one, and refuses the bad ones
         if run is not None:
             prepared[run_id] = PreparedRun(run, document_of(run, prices, payloads))
-    return PreparedBatch(batch.messages, batch.feedback, batch.refusals, prepared, payloads)
+    return PreparedBatch(
+        messages=batch.messages,
+        feedback=batch.feedback,
+        refusals=batch.refusals,
+        payloads=payloads,
+        prepared=prepared,
+    )
 
 
 def _prepare_payloads(messages: Iterable[RunMessage], payloads: Payloads) -> None:

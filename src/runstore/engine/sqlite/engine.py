@@ -10,6 +10,7 @@ import apsw
 
 from runstore.engine.sqlite import deletion, feedback, projects
 from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer
+from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
 from runstore.engine.sqlite.document import PreparedBatch, prepare
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.migrate import migrate
@@ -26,6 +27,7 @@ from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal
 from runstore.model.stats import RunStats
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+from runstore.sql.sqlite.codec import Codec
 
 
 class SqliteEngine:
@@ -41,18 +43,23 @@ class SqliteEngine:
         except OSError as error:
             raise StorageError(f"cannot make the data folder {folder}: {error}") from error
         path = folder / DATABASE
-        self._writer = open_writer(path, full_sync=full_sync)
+        self._codec = Codec()
+        self._trainer = Trainer(self._codec)
+        self._writer = open_writer(path, self._codec, full_sync=full_sync)
         self._lock = threading.Lock()
         try:
             migrate(self._writer.raw, str(folder))
+            load_dictionaries(self._writer.raw, self._codec)
             self._shelf = self._new_shelf()
         except apsw.Error as error:
             self._writer.close()
             raise StorageError(f"cannot open {path}: {error}") from error
-        self._readers = Readers(path)
+        self._readers = Readers(path, self._codec)
 
     def _new_shelf(self) -> Shelf:
-        return Shelf(self._writer.raw, self._prices, lambda: str(uuid4()))
+        return Shelf(
+            self._writer.raw, self._prices, self._codec, self._trainer, lambda: str(uuid4())
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
@@ -79,13 +86,16 @@ class SqliteEngine:
     # Runs.
 
     def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
-        return prepare(batch, now_us, self._prices)
+        return prepare(batch, now_us, self._prices, self._codec)
 
     def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
         with self._transaction() as connection:
             group = Group(connection, self._shelf, now_us)
             refusals = [group.take(batch) for batch in batches]
             group.write()
+            dictionary = self._trainer.store(connection)
+        if dictionary is not None:
+            self._codec.learn(dictionary)
         return refusals
 
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:

@@ -12,7 +12,6 @@ import apsw
 
 from runstore.engine.sqlite.document import (
     Document,
-    Payload,
     Payloads,
     PreparedBatch,
     PreparedRun,
@@ -38,7 +37,6 @@ from runstore.model.ids import id_to_bytes
 from runstore.model.merge import merge
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
-from runstore.sql.sqlite.codec import unpack
 from runstore.sql.sqlite.terms import NO_TERMS, project_term
 
 _BY_ID = SELECT_RUN + " WHERE id = ?"
@@ -76,7 +74,7 @@ class Group:
         self._now_us = now_us
         self._states: dict[str, State] = {}
         self._feedback: list[tuple[Any, ...]] = []
-        self._payloads = Payloads()
+        self._payloads = Payloads(shelf.codec)
 
     def take(self, batch: Batch) -> list[Refusal]:
         """Merge one request's messages; its refusals."""
@@ -173,10 +171,10 @@ class Group:
         stored: Any = self._connection.execute(_PAYLOADS, (rid,)).fetchone() or ()
         for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
             if payload is not None:
-                text = unpack(payload)
+                text = self._shelf.codec.unpack(payload)
                 setattr(run, column, text)
                 terms = self._shelf.input_terms.get(rid) if column == "inputs" else None
-                self._payloads.know(Payload(text, payload, terms))
+                self._payloads.know(text, payload, terms)
         state = State(replace(run), rid, run, UNCHANGED)
         self._states[run.id] = state
         return state
@@ -230,6 +228,11 @@ class Group:
         state.run.totals = add(totals, as_sums(state.run.usage))
 
     def _write_new(self, states: Sequence[State]) -> None:
+        self._shelf.trainer.offer(
+            payload
+            for state in states
+            for payload in (state.run.inputs, state.run.outputs, state.run.extra)
+        )
         runs, payloads, terms = self._rows(states)
         self._connection.executemany(
             INSERT_RUN, ((state.rid, *row) for state, row in zip(states, runs, strict=True))

@@ -14,7 +14,6 @@ from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.query import Page, Position
 from runstore.model.run import Attachment, Run
 from runstore.plan.plan import RunPlan, RunScope
-from runstore.sql.sqlite.codec import unpack
 from runstore.sql.sqlite.select import Window
 
 NO_PROJECT = 0  # the pid of runs no message has named a project for
@@ -96,7 +95,9 @@ def _read_runs(
         row: Any = execute(_RUN, (key.rid,)).fetchone()
         _, run = run_from_row(row, projects.id_of.get(row[-1]))
         if payload_sql is not None:
-            size += _add_payloads(run, columns, execute(payload_sql, (key.rid,)).fetchone())
+            size += _add_payloads(
+                connection, run, columns, execute(payload_sql, (key.rid,)).fetchone()
+            )
             if size > plan.bytes_max and runs:
                 return runs, True
         if with_attachments:
@@ -105,12 +106,14 @@ def _read_runs(
     return runs, False
 
 
-def _add_payloads(run: Run, columns: Sequence[str], row: tuple[Any, ...] | None) -> int:
+def _add_payloads(
+    connection: Connection, run: Run, columns: Sequence[str], row: tuple[Any, ...] | None
+) -> int:
     """Fills the payload fields; their size in bytes."""
     size = 500  # about what the other fields take in an answer
     for column, stored in zip(columns, row or (), strict=False):
         if stored is not None:
-            payload = unpack(stored)
+            payload = connection.unpack(stored)
             size += len(payload)
             setattr(run, column, payload)
     return size

@@ -11,12 +11,14 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.arrival import ZONE_BITS
+from runstore.engine.sqlite.dictionary import Trainer
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.totals import AwaitedTotals
 from runstore.limits import RECENT_INPUTS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
 from runstore.model.run import Refusal, RunMessage
+from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
 
 DEFAULT_PROJECT = "default"  # what the SDK traces to when nobody says a project
@@ -49,11 +51,18 @@ class Recent:
 
 class Shelf:
     def __init__(
-        self, connection: apsw.Connection, prices: Prices, new_id: Callable[[], str]
+        self,
+        connection: apsw.Connection,
+        prices: Prices,
+        codec: Codec,
+        trainer: Trainer,
+        new_id: Callable[[], str],
     ) -> None:
         self._connection = connection
         self._new_id = new_id
         self.prices = prices
+        self.codec = codec
+        self.trainer = trainer
         self._rid: int = _column(connection, "SELECT ifnull(max(rid), 0) FROM runs")[0]
         rows: list[Any] = connection.execute("SELECT pid, id, name FROM projects").fetchall()
         self.project_ids: dict[int, str] = {pid: id_from_bytes(raw) for pid, raw, _ in rows}

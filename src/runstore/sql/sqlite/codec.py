@@ -1,6 +1,7 @@
-"""Payload bytes ⇄ stored bytes: zstd where that is smaller, else as they are.
+"""Payload bytes ⇄ stored bytes: zstd with a folder's own dictionary, where that is smaller.
 
-A zstd frame begins with 28 B5 2F FD, which no JSON text does, so the two tell themselves apart.
+A zstd frame begins with 28 B5 2F FD, which no JSON text does, and names its dictionary; so every
+stored payload tells by itself how it is to be read.
 """
 
 import threading
@@ -13,31 +14,64 @@ LEVEL = 1  # measured: docs/storage.md
 PLAIN_BYTES_MAX = 96  # shorter texts do not shrink
 MAGIC = b"\x28\xb5\x2f\xfd"
 
-_local = threading.local()  # contexts are not thread-safe
+
+class Codec:
+    """Safe to use from many threads. A dictionary once known is never forgotten."""
+
+    def __init__(self) -> None:
+        self._dictionaries: dict[int, zstandard.ZstdCompressionDict] = {}
+        self._newest = 0  # 0: none
+        self._local = threading.local()  # contexts are not thread-safe
+
+    @property
+    def has_dictionary(self) -> bool:
+        return self._newest != 0
+
+    def learn(self, raw: bytes) -> None:
+        """A dictionary of `train`; the one learnt last is used from now on."""
+        dictionary = zstandard.ZstdCompressionDict(raw)
+        dictionary.precompute_compress(level=LEVEL)
+        self._dictionaries[dictionary.dict_id()] = dictionary
+        self._newest = dictionary.dict_id()
+
+    def pack(self, payload: JsonText) -> bytes:
+        if len(payload) <= PLAIN_BYTES_MAX:
+            return payload
+        packed = self._compressor().compress(payload)
+        return packed if len(packed) < len(payload) else payload
+
+    def unpack(self, stored: bytes) -> JsonText:
+        """Raises KeyError for a dictionary it has not learnt."""
+        if stored[:4] != MAGIC:
+            return JsonText(stored)
+        return JsonText(self._decompressor(_dictionary_id(stored)).decompress(stored))
+
+    def _compressor(self) -> zstandard.ZstdCompressor:
+        known: tuple[int, zstandard.ZstdCompressor] | None
+        known = getattr(self._local, "compressor", None)
+        if known is None or known[0] != self._newest:
+            newest = self._newest
+            made = zstandard.ZstdCompressor(
+                LEVEL, dict_data=self._dictionaries.get(newest), write_checksum=False
+            )
+            self._local.compressor = known = (newest, made)
+        return known[1]
+
+    def _decompressor(self, dictionary_id: int) -> zstandard.ZstdDecompressor:
+        known: dict[int, zstandard.ZstdDecompressor] = self._local.__dict__.setdefault(
+            "readers", {}
+        )
+        if dictionary_id not in known:
+            known[dictionary_id] = zstandard.ZstdDecompressor(
+                dict_data=self._dictionaries[dictionary_id] if dictionary_id else None
+            )
+        return known[dictionary_id]
 
 
-def pack(payload: JsonText) -> bytes:
-    if len(payload) <= PLAIN_BYTES_MAX:
-        return payload
-    packed: bytes = _compressor().compress(payload)
-    return packed if len(packed) < len(payload) else payload
+def train(samples: list[bytes | bytearray | memoryview], dictionary_bytes: int) -> bytes:
+    """A dictionary for texts like these. Raises zstandard.ZstdError for too few of them."""
+    return zstandard.train_dictionary(dictionary_bytes, samples).as_bytes()
 
 
-def unpack(stored: bytes) -> JsonText:
-    if stored[:4] != MAGIC:
-        return JsonText(stored)
-    return JsonText(_decompressor().decompress(stored))
-
-
-def _compressor() -> zstandard.ZstdCompressor:
-    if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
-    compressor: zstandard.ZstdCompressor = _local.compressor
-    return compressor
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    if not hasattr(_local, "decompressor"):
-        _local.decompressor = zstandard.ZstdDecompressor()
-    decompressor: zstandard.ZstdDecompressor = _local.decompressor
-    return decompressor
+def _dictionary_id(stored: bytes) -> int:
+    return zstandard.get_frame_parameters(stored[:18]).dict_id

@@ -48,4 +48,5 @@ COLUMNS: dict[str, Column] = {
 }
 # fmt: on
 
-PAYLOAD = "(SELECT {column} FROM payloads WHERE rid = {r}.rid)"
+PAYLOAD = "unpack((SELECT {column} FROM payloads WHERE rid = {r}.rid))"
+"""A run's payload as JSON; `unpack` is a function the engine registers."""

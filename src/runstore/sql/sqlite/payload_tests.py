@@ -13,7 +13,6 @@ from runstore.filter.tree import Test
 from runstore.model.entries import Entry, flatten
 from runstore.model.jsontext import decode
 from runstore.model.words import has_all_words, leaf_text, tokens
-from runstore.sql.sqlite.codec import unpack
 
 SqlValue = str | int | float | bytes | None
 PayloadTest = Callable[[SqlValue], bool]
@@ -33,7 +32,7 @@ def json_value(test: Test) -> PayloadTest:
 
 
 def some_entry(family: str, tests: tuple[Test, ...]) -> PayloadTest:
-    """Some entry meets all tests. The value is the packed payload that holds the family."""
+    """Some entry meets all tests. The value is the payload that holds the family, as JSON."""
 
     def holds(value: SqlValue) -> bool:
         return any(
@@ -49,7 +48,7 @@ def path_present(family: str, path: str) -> PayloadTest:
 
 
 def word(wanted: str) -> PayloadTest:
-    """A token begins with `wanted`: in plain text, or in the leaves of a packed JSON payload."""
+    """A token begins with `wanted`: in plain text, or in the leaves of a JSON payload."""
 
     def holds(value: SqlValue) -> bool:
         if isinstance(value, str):
@@ -60,16 +59,16 @@ def word(wanted: str) -> PayloadTest:
     return holds
 
 
-def entries_of(family: str, packed: SqlValue) -> list[Entry]:
-    value = _value(packed)
+def entries_of(family: str, payload: SqlValue) -> list[Entry]:
+    value = _value(payload)
     if family == "metadata":
         value = value.get("metadata") if isinstance(value, dict) else None
     return flatten(value)
 
 
-def metadata_text(packed: SqlValue) -> str | None:
-    """Packed `extra` -> the leaf texts of its metadata, for word tests."""
-    entries = entries_of("metadata", packed)
+def metadata_text(payload: SqlValue) -> str | None:
+    """`extra` as JSON -> the leaf texts of its metadata, for word tests."""
+    entries = entries_of("metadata", payload)
     return leaf_text(leaf for _, leaf in entries) if entries else None
 
 
@@ -78,8 +77,8 @@ def tags_text(tags: SqlValue) -> str | None:
     return "\n".join(decode(_bytes(tags))) if isinstance(tags, (bytes, str)) else None
 
 
-def _value(packed: SqlValue) -> Any:
-    return decode(unpack(packed)) if isinstance(packed, bytes) else None
+def _value(payload: SqlValue) -> Any:
+    return decode(payload) if isinstance(payload, bytes) else None
 
 
 def _bytes(value: bytes | str) -> bytes:

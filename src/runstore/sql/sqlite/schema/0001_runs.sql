@@ -76,6 +76,12 @@ CREATE TABLE payloads (
     serialized BLOB
 ) STRICT;
 
+-- zstd dictionaries payloads are packed with; a frame names its own.
+CREATE TABLE dictionaries (
+    id INTEGER PRIMARY KEY,
+    dictionary BLOB NOT NULL
+) STRICT;
+
 -- One inverted index: words of inputs, of outputs, of the rest (error, name, tags, metadata), and
 -- terms for keys, metadata pairs, tags, names: see terms.py. All printable ASCII are token
 -- characters, so every blank-separated string is one term; ASCII case is folded.
