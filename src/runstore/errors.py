@@ -44,6 +44,9 @@ class SchemaError(RunstoreError):
         super().__init__("; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in problems))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[object, ...]:  # may come from a decoding process
+        return type(self), self.problems
+
 
 class Unauthorized(RunstoreError):
     code = "unauthorized"
@@ -70,6 +73,9 @@ class TooLarge(RunstoreError):
         super().__init__(message)
         self.limit = limit
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.limit)
+
 
 class Overloaded(RunstoreError):
     code = "overloaded"
@@ -79,6 +85,9 @@ class Overloaded(RunstoreError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.retry_after_s)
 
 
 class QueryBudgetExceeded(RunstoreError):

@@ -73,3 +73,6 @@ RECENT_INPUTS_MAX = 5_000  # runs whose input terms are kept for a patch; about 
 DICTIONARY_BYTES = 64 * 1024  # zstd dictionary of one folder; larger ones gained little
 DICTIONARY_SAMPLE_BYTES = 4 * MIB  # payload bytes it is trained on
 DICTIONARY_SAMPLES_MIN = 500  # payloads it is trained on, at least
+INGEST_PROCESSES_MAX = 4  # decoding processes; the one writer is busy with fewer
+PROCESS_BODY_BYTES_MIN = 16 * 1024  # smaller bodies are decoded before another process wakes
+PROCESS_BODY_BYTES_MAX = 8 * MIB  # larger ones are decoded as they arrive, never held whole

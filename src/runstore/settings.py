@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runstore.errors import InvalidRequest
+from runstore.limits import INGEST_PROCESSES_MAX
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -35,12 +36,19 @@ class Settings:
     api_key_hashes: tuple[str, ...] = ()
     prices: Path | None = None  # entries that come before the shipped price table
     log_level: str = "info"
+    ingest_processes: int | None = None  # None: one less than cores, at most INGEST_PROCESSES_MAX
     insecure: bool = False  # beyond loopback without keys
 
     @property
     def is_exposed(self) -> bool:
         """Reachable from other machines by anyone."""
         return self.host not in LOOPBACK and not self.api_key_hashes
+
+    @property
+    def ingest_process_count(self) -> int:
+        if self.ingest_processes is not None:
+            return self.ingest_processes
+        return min((os.cpu_count() or 1) - 1, INGEST_PROCESSES_MAX)
 
 
 def key_hash(key: str) -> str:
@@ -61,6 +69,8 @@ def settings_from(
             fields[field] = Path(value)
     if value := read.get("RUNSTORE_PORT"):
         fields["port"] = _port(value)
+    if value := read.get("RUNSTORE_INGEST_PROCESSES"):
+        fields["ingest_processes"] = _count(value)
     fields["insecure"] = read.get("RUNSTORE_INSECURE", "").strip().lower() not in _FALSE
     fields["api_key_hashes"] = _hashes(read)
     fields.update((field, value) for field, value in said.items() if value is not None)
@@ -69,6 +79,15 @@ def settings_from(
             f"RUNSTORE_LOG_LEVEL is {fields['log_level']!r}, not one of {', '.join(LOG_LEVELS)}"
         )
     return Settings(**fields)  # type: ignore[arg-type]  # names and types are checked just above
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > INGEST_PROCESSES_MAX:
+        raise SettingsError(
+            f"RUNSTORE_INGEST_PROCESSES is {text!r}, not a number from 0 (threads do it) to "
+            f"{INGEST_PROCESSES_MAX}"
+        )
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -32,9 +32,11 @@ def open_engine(name: str, folder: Path) -> Engine:
 
 
 @contextmanager
-def serve(engine: Engine, folder: Path, *api_keys: str) -> Iterator[Live]:
+def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> Iterator[Live]:
     """The server is stopped, and its engine closed, when the block ends."""
-    settings = Settings(data=folder, api_key_hashes=tuple(map(key_hash, api_keys)))
+    settings = Settings(
+        data=folder, api_key_hashes=tuple(map(key_hash, api_keys)), ingest_processes=processes
+    )
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -16,7 +16,16 @@ from runstore.model.stats import RunStats
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 
+class Preparer(Protocol):
+    """`Engine.prepare`, alone and picklable, so that it can be done in another process."""
+
+    def prepare(self, batch: Batch, now_us: int) -> Batch: ...
+
+
 class Engine(Protocol):
+    def preparer(self) -> Preparer | None:
+        """None: preparing is too cheap, or cannot be done elsewhere."""
+
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         """Work on `batch` that needs no database: tokenising, compressing. Optional for callers.
 

@@ -40,6 +40,9 @@ class MemoryEngine:
 
     # Writing.
 
+    def preparer(self) -> None:
+        return None
+
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         return batch
 

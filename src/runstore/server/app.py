@@ -18,6 +18,7 @@ from runstore.server.hosts import LoopbackHosts
 from runstore.server.metrics import Metrics
 from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
+from runstore.server.processes import IngestProcesses
 from runstore.server.request_log import RequestLog
 from runstore.server.routes import attachments, feedback, health, info, ingest, runs, sessions
 from runstore.settings import Settings
@@ -61,11 +62,17 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
     """
     metrics = Metrics()
     store = Store(engine, settings.data, observer=metrics)
+    preparer = engine.preparer()
+    processes = None
+    if preparer is not None and settings.ingest_process_count:
+        processes = IngestProcesses(preparer, settings.data, settings.ingest_process_count)
     metrics.watch_queue(lambda: store.ingest.budget.taken, lambda: store.ingest.waiting)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        if processes is not None:
+            await anyio.to_thread.run_sync(processes.close)
         await anyio.to_thread.run_sync(store.close)
 
     app = Starlette(
@@ -82,6 +89,7 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
     app.router.redirect_slashes = False  # a POST that is redirected becomes a GET
     app.state.store = store
     app.state.metrics = metrics
+    app.state.processes = processes
     return app
 
 

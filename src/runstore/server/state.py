@@ -5,6 +5,7 @@ from typing import cast
 from starlette.requests import Request
 
 from runstore.server.metrics import Metrics
+from runstore.server.processes import IngestProcesses
 from runstore.store.store import Store
 
 
@@ -14,3 +15,7 @@ def store_of(request: Request) -> Store:
 
 def metrics_of(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
+
+
+def processes_of(request: Request) -> IngestProcesses | None:
+    return cast("IngestProcesses | None", request.app.state.processes)

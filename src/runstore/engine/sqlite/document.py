@@ -35,11 +35,22 @@ class Payload:
         self._terms = terms
         self._value = _UNREAD
 
+    def __getstate__(self) -> tuple[JsonText, bytes | None, Terms | None]:
+        """Without the value: to decode it again costs less than to send it."""
+        return self.text, self._packed, self._terms
+
+    def __setstate__(self, state: tuple[JsonText, bytes | None, Terms | None]) -> None:
+        self.text, self._packed, self._terms = state
+        self._value = _UNREAD
+
     @property
     def packed(self) -> bytes:
         if self._packed is None:
             self._packed = self._codec.pack(self.text)
         return self._packed
+
+    def use(self, codec: Codec) -> None:
+        self._codec = codec
 
     @property
     def value(self) -> Any:
@@ -60,6 +71,12 @@ class Payloads:
         self.codec = codec
         self._known: dict[int, Payload] = {}
 
+    def __getstate__(self) -> list[Payload]:
+        return list(self._known.values())
+
+    def __setstate__(self, payloads: list[Payload]) -> None:
+        self._known = {id(payload.text): payload for payload in payloads}
+
     def know(self, text: JsonText, packed: bytes | None, terms: Terms | None) -> None:
         """One read from the database."""
         self._known[id(text)] = Payload(self.codec, text, packed, terms)
@@ -72,6 +89,9 @@ class Payloads:
         return payload
 
     def join(self, others: "Payloads") -> None:
+        """Take over the payloads of a batch that was prepared, maybe in another process."""
+        for payload in others._known.values():
+            payload.use(self.codec)
         self._known |= others._known
 
 

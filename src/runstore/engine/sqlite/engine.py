@@ -14,6 +14,7 @@ from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
 from runstore.engine.sqlite.document import PreparedBatch, prepare
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.migrate import migrate
+from runstore.engine.sqlite.preparer import SqlitePreparer
 from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch_page
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
@@ -42,6 +43,7 @@ class SqliteEngine:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the data folder {folder}: {error}") from error
+        self._folder = folder
         path = folder / DATABASE
         self._codec = Codec()
         self._trainer = Trainer(self._codec)
@@ -84,6 +86,9 @@ class SqliteEngine:
             yield connection
 
     # Runs.
+
+    def preparer(self) -> SqlitePreparer:
+        return SqlitePreparer(self._folder, self._prices)
 
     def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
         return prepare(batch, now_us, self._prices, self._codec)

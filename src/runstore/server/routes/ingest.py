@@ -10,11 +10,12 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runstore.limits import BODY_BYTES_MAX
+from runstore.limits import BODY_BYTES_MAX, PROCESS_BODY_BYTES_MAX, PROCESS_BODY_BYTES_MIN
 from runstore.model.batch import Batch
 from runstore.server.body import body_chunks, content_encoding, path_id
 from runstore.server.problems import JSON
-from runstore.server.state import metrics_of, store_of
+from runstore.server.processes import IngestProcesses
+from runstore.server.state import metrics_of, processes_of, store_of
 from runstore.store.budget import Lease
 from runstore.wire.encoding import BodyDecoder
 from runstore.wire.ingest import IngestDecoder
@@ -43,8 +44,26 @@ async def ingest_multipart(request: Request) -> Response:
     """POST /runs/multipart -> 202"""
     store = store_of(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
+    processes = processes_of(request)
+    length = request.headers.get("content-length", "")
+    if processes is not None and length.isdecimal():
+        size = int(length)
+        if PROCESS_BODY_BYTES_MIN <= size <= PROCESS_BODY_BYTES_MAX:
+            return await _ingest_elsewhere(request, processes, boundary, size)
     parts = IngestDecoder(boundary, store.blobs, now_us=store.clock())
     return await _ingest(request, parts.feed, parts.finish, parts.abort)
+
+
+async def _ingest_elsewhere(
+    request: Request, processes: IngestProcesses, boundary: bytes, size: int
+) -> Response:
+    """A body of middling size: held whole, decoded and prepared by another process."""
+    store = store_of(request)
+    with store.ingest.budget.lease() as lease:
+        lease.grow(size)
+        body = await request.body()
+        batch = await processes.decode(body, content_encoding(request), boundary, store.clock())
+        return await _submit(request, batch, lease)
 
 
 async def _ingest_json(request: Request, decode: Callable[[bytes], Batch]) -> Response:
@@ -85,7 +104,11 @@ async def _ingest(
         except BaseException:
             abort()
             raise
-        metrics_of(request).refused(len(batch.refusals))
-        refusals = await store.ingest.submit_prepared(batch, lease)
+        return await _submit(request, batch, lease)
+
+
+async def _submit(request: Request, batch: Batch, lease: Lease) -> Response:
+    metrics_of(request).refused(len(batch.refusals))
+    refusals = await store_of(request).ingest.submit_prepared(batch, lease)
     status, answer = encode_ingest(batch, refusals)
     return Response(answer, status, media_type=JSON)

@@ -14,10 +14,13 @@ from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue
 
 KeyKind = Literal["rid", "id", "trace_id"]
 
+# Each says which index leads to the rows: without statistics SQLite may take another that the
+# conditions name as well, and read a whole project once a key.
 _KEYS = {
-    "rid": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.rid = k.value",
-    "id": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.id = unhex(k.value)",
-    "trace_id": "json_each({keys}) AS k CROSS JOIN runs AS r ON r.trace_id = unhex(k.value)",
+    "rid": "json_each({keys}) AS k CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value",
+    "id": "json_each({keys}) AS k CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = unhex(k.value)",
+    "trace_id": "json_each({keys}) AS k CROSS JOIN runs AS r INDEXED BY runs_trace"
+    " ON r.trace_id = unhex(k.value)",
 }
 _ORDER = {True: "r.start_us DESC, r.id DESC", False: "r.start_us, r.id"}
 _PAST = {True: "<", False: ">"}
@@ -35,8 +38,14 @@ _FEEDBACK = (
     " WHERE f.run_id IS NOT NULL AND {tests} LIMIT {limit}"
 )
 _ROWS = "SELECT {columns} FROM {source} WHERE {where}"
-_ROOT = "EXISTS (SELECT 1 FROM runs AS root WHERE root.id = r.trace_id AND {condition})"
-_TREE = "EXISTS (SELECT 1 FROM runs AS w WHERE w.trace_id = r.trace_id AND {condition})"
+_ROOT = (
+    "EXISTS (SELECT 1 FROM runs AS root INDEXED BY runs_id"
+    " WHERE root.id = r.trace_id AND {condition})"
+)
+_TREE = (
+    "EXISTS (SELECT 1 FROM runs AS w INDEXED BY runs_trace"
+    " WHERE w.trace_id = r.trace_id AND {condition})"
+)
 _IN_TRACES = "r.trace_id IN (SELECT unhex(value) FROM json_each({keys}))"
 
 
@@ -113,15 +122,14 @@ def by_arrival(
     window: Window,
     params: Params,
     *,
-    rid_bound: int | None,
+    rids: tuple[int, int],
 ) -> Statement:
-    """Walk what the index finds in order of arrival: (rid, start_us, id, wanted). No limit:
-    the reader stops when no run further on can belong to the page."""
+    """Walk what the index finds in order of arrival, first and last rid included:
+    (rid, start_us, id, wanted). No limit: the reader stops when no run further on can belong to
+    the page."""
     text = params.bind(match)
-    bound = ""
-    if rid_bound is not None:
-        sign = "<=" if window.descending else ">="
-        bound = f" AND inverted.rowid {sign} {params.bind(rid_bound)}"
+    low, high = rids
+    bound = f" AND inverted.rowid BETWEEN {params.bind(low)} AND {params.bind(high)}"
     where = " AND ".join(conditions + window.condition(params)) or "TRUE"
     direction = "DESC" if window.descending else "ASC"
     return Statement.of(
