@@ -66,9 +66,10 @@ ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
 
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
 FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
-TRACE_CANDIDATES_MAX = 300  # traces read whole rather than tested run by run
+TRACE_CANDIDATES_MAX = 1_000  # traces read whole rather than tested run by run
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row
-ARRIVAL_VISITS_MAX = 20_000  # index hits a walk in arrival order visits before it gives up
+ARRIVAL_VISITS_MAX = 2_000  # index hits a walk visits past a full page before it gives up
+SAMPLE_RUNS = 1_000  # newest runs asked how common a condition is; about 0.3 ms
 RECENT_INPUTS_MAX = 5_000  # runs whose input terms are kept for a patch; about 1 KB each
 DICTIONARY_BYTES = 64 * 1024  # zstd dictionary of one folder; larger ones gained little
 DICTIONARY_SAMPLE_BYTES = 4 * MIB  # payload bytes it is trained on

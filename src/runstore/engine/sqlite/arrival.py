@@ -1,98 +1,96 @@
 """Walking runs in order of arrival, when the order asked for is order of start.
 
-The two nearly agree, and zones tell by how much they do not: for every 1,024 rids the earliest
-and latest start. So a walk from the newest rid down knows when no run further down can belong to
-the page, exactly.
+The two nearly agree, and zones tell by how much they do not: for every 128 rids the earliest and
+latest start. So a walk from the newest rid down knows when no run further down can belong to the
+page, exactly.
 """
 
 import heapq
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
-from runstore.filter.tree import Compare, Node
 from runstore.limits import ARRIVAL_VISITS_MAX
 from runstore.model.times import START_US_MAX, START_US_MIN
 from runstore.sql.sqlite.select import Window
+from runstore.sql.sqlite.span import Span
 
-ZONE_BITS = 10  # 1,024 rids a zone
+ZONE_BITS = 7  # 128 rids a zone: a page of 100 is left soon after it is full
+RID_MAX = 2**62
+
+_FIRST_ZONE = "SELECT min(zone) FROM zones INDEXED BY zones_latest WHERE start_max_us >= ?"
+_LAST_ZONE = "SELECT max(zone) FROM zones INDEXED BY zones_earliest WHERE start_min_us <= ?"
+_LAST_ZONE_FROM_TOP = (
+    "SELECT zone FROM zones NOT INDEXED WHERE start_min_us <= ? ORDER BY zone DESC LIMIT 1"
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Zones:
-    """Bounds by zone number, for zones 0 ... n-1; empty zones hold (max, min)."""
+    """Asked for what a walk needs to know, never read whole: there are many in a large folder."""
 
-    lowest: list[int]
-    highest: list[int]
-    highest_below: list[int]  # the latest start in this zone and all before it
-    lowest_above: list[int]  # the earliest start in this zone and all after it
+    connection: Connection
 
-    @staticmethod
-    def read(connection: Connection) -> "Zones":
-        rows = list(connection.raw.execute("SELECT zone, start_min_us, start_max_us FROM zones"))
-        size = max((zone for zone, _, _ in rows), default=-1) + 1
-        lowest, highest = [START_US_MAX] * size, [START_US_MIN] * size
-        for zone, start_min_us, start_max_us in rows:
-            lowest[zone], highest[zone] = start_min_us, start_max_us
-        below, above = highest.copy(), lowest.copy()
-        for zone in range(1, size):
-            below[zone] = max(below[zone], below[zone - 1])
-        for zone in range(size - 2, -1, -1):
-            above[zone] = min(above[zone], above[zone + 1])
-        return Zones(lowest, highest, below, above)
+    def rids(self, span: Span) -> tuple[int, int]:
+        """The first and last rid that runs of this span may have."""
+        low, high = 0, RID_MAX
+        if span.low > START_US_MIN:
+            low = self.first_rid(span.low)
+        if span.high < START_US_MAX:
+            zone = self._zone(_LAST_ZONE_FROM_TOP, span.high)
+            high = -1 if zone is None else ((zone + 1) << ZONE_BITS) - 1
+        return low, high
 
-    def rid_bound(self, window: Window) -> int | None:
-        """The first rid of the walk: no run before it can be past the window's position."""
-        if window.after is None:
-            return None
-        zones = range(len(self.lowest))
-        if window.descending:
-            for zone in reversed(zones):
-                if self.lowest[zone] <= window.after.start_us:
-                    return ((zone + 1) << ZONE_BITS) - 1
-            return 0
-        for zone in zones:
-            if self.highest[zone] >= window.after.start_us:
-                return zone << ZONE_BITS
-        return len(self.lowest) << ZONE_BITS
+    def first_rid(self, start_us: int) -> int:
+        """Below it all runs start before `start_us`."""
+        zone = self._zone(_FIRST_ZONE, start_us)
+        return RID_MAX if zone is None else zone << ZONE_BITS
 
-    def best_from(self, rid: int, descending: bool) -> int:
-        """The latest (earliest) start among this rid's zone and all further on in the walk."""
-        zone = rid >> ZONE_BITS
-        if zone >= len(self.lowest):
-            return START_US_MAX if descending else START_US_MIN
-        return self.highest_below[zone] if descending else self.lowest_above[zone]
+    def last_rid(self, start_us: int) -> int:
+        """Above it all runs start after `start_us`."""
+        zone = self._zone(_LAST_ZONE, start_us)
+        return -1 if zone is None else ((zone + 1) << ZONE_BITS) - 1
+
+    def _zone(self, sql: str, start_us: int) -> int | None:
+        row: Any = self.connection.raw.execute(sql, (start_us,)).fetchone()
+        return None if row is None else row[0]
 
 
 def walk(
-    rows: Generator[tuple[Any, ...], None, None],
-    zones: Zones,
-    window: Window,
-    terms: Sequence[Node],
+    rows: Generator[tuple[Any, ...], None, None], zones: Zones, window: Window
 ) -> list[tuple[int, bytes, int]] | None:
     """(start_us, id, rid) of the page, in the window's order, from (rid, start_us, id, wanted) in
-    order of arrival; None when ARRIVAL_VISITS_MAX rows were not enough."""
-    sign = 1 if window.descending else -1
-    limit = window.limit
-    bound = _start_bound(terms, window.descending)
+    order of arrival; None if the page was full but ARRIVAL_VISITS_MAX rows more, and four times
+    as many as filled it, did not show it to be final: order of arrival says little here."""
+    descending, limit = window.descending, window.limit
+    sign = 1 if descending else -1
     page: list[tuple[int, _Ordered, int]] = []  # a heap: the last run of the page on top
-    zone = None
+    zone: int | None = None
+    end: int | None = None  # the last rid worth a visit, once the page is full
+    worst: int | None = None  # the start `end` was found for
+    visits_max = 0
     for visits, (rid, start_us, run_id, wanted) in enumerate(rows):
-        if rid >> ZONE_BITS != zone:
+        if end is not None and rid >> ZONE_BITS != zone:
             zone = rid >> ZONE_BITS
-            best = sign * zones.best_from(rid, window.descending)
-            if (len(page) == limit and best < page[0][0]) or best < sign * bound:
+            if page[0][0] != worst:
+                worst = page[0][0]
+                end = zones.first_rid(worst) if descending else zones.last_rid(-worst)
+            if (rid < end) if descending else (rid > end):
                 break
-        if visits >= ARRIVAL_VISITS_MAX:
-            rows.close()
-            return None
-        if wanted:
-            item = (sign * start_us, _Ordered(run_id, window.descending), rid)
-            if len(page) < limit:
-                heapq.heappush(page, item)
-            else:
-                heapq.heappushpop(page, item)
+            if visits > visits_max:
+                rows.close()
+                return None
+        if not wanted:
+            continue
+        item = (sign * start_us, _Ordered(run_id, descending), rid)
+        if end is not None:
+            heapq.heappushpop(page, item)
+            continue
+        heapq.heappush(page, item)
+        if len(page) == limit:
+            end = rid
+            visits_max = 5 * visits + ARRIVAL_VISITS_MAX
     rows.close()
     page.sort(reverse=True)
     return [(sign * start, ordered.id, rid) for start, ordered, rid in page]
@@ -115,16 +113,3 @@ class _Ordered:
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-
-def _start_bound(terms: Sequence[Node], descending: bool) -> int:
-    """The start at which the filter itself ends the walk."""
-    ops = ("gt", "gte") if descending else ("lt", "lte")
-    bounds = [
-        int(term.value)
-        for term in terms
-        if isinstance(term, Compare) and term.attribute == "start_time" and term.op in ops
-    ]
-    if descending:
-        return max(bounds, default=START_US_MIN)
-    return min(bounds, default=START_US_MAX)

@@ -6,7 +6,7 @@ index, stops as soon as the page is full. Which one is decided by asking each in
 CANDIDATES_MAX rows, not by statistics that may be stale. `steps` tells what was decided and why.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,25 +17,28 @@ from runstore.limits import (
     CANDIDATES_MAX,
     FEW_CANDIDATES,
     LOOKUP_TERMS_MAX,
+    SAMPLE_RUNS,
     TRACE_CANDIDATES_MAX,
     WORD_FORMS_MAX,
 )
 from runstore.model.ids import id_to_bytes
 from runstore.plan.plan import RunScope
 from runstore.sql.sqlite import select
+from runstore.sql.sqlite.columns import ANSWERED_BY_RUNS_TIME
 from runstore.sql.sqlite.lookup import (
     All,
     Any_,
-    Except,
     Expression,
-    Prefix,
     Term,
     lookup,
     match_text,
     parts_of,
+    resolve,
+    size,
 )
 from runstore.sql.sqlite.predicate import Conditions, Params
 from runstore.sql.sqlite.select import KeyKind, Statement, Window
+from runstore.sql.sqlite.span import Span, is_start_test, span_of, tests_end_before
 
 
 class Key(NamedTuple):
@@ -44,6 +47,10 @@ class Key(NamedTuple):
     start_us: int
     id: bytes
     rid: int
+
+
+ROOTS = Compare("is_root", "eq", True)
+INDEX_STEP = 0.03  # a run passed over on runs_time, in reads of a run: 0.08 of 2.5 us
 
 
 @dataclass(slots=True)
@@ -67,33 +74,43 @@ class Finder:
     steps: list[str] = field(default_factory=list)
     _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
     _met: dict[str, list[bytes]] = field(default_factory=dict)  # by which traces a filter is met
+    _found: tuple[Candidates | None] | None = None
+    _span: Span | None = None
 
     def keys(self, window: Window) -> list[Key]:
         """At most window.limit keys past window.after, in the window's order."""
         if self.pids == [] or window.limit == 0:
             self.steps.append("no such project: nothing to read")
             return []
-        found = self._named() or self._looked_up() or self._by_feedback() or self._by_traces()
+        found = self._candidates()
         if found is not None:
             return self._listed(found, window)
         expression = self._expression()
-        if expression is not None:
+        if expression is not None and self._arrival_is_cheaper(expression):
             keys = self._by_arrival(expression, window)
             if keys is not None:
                 return keys
         return self._by_time(window)
 
+    def has_keys(self, window: Window, likely_id: str) -> bool:
+        """Whether the window has any key; looks first at one run that is likely to be there."""
+        if self.pids == [] or window.limit == 0:
+            return False
+        likely = Candidates("id", [id_to_bytes(likely_id)])
+        return bool(self._listed(likely, window) or self.keys(window))
+
     def all_rows(self, columns: str) -> Statement | None:
         """Reads `columns` of every run in the scope, in no order; None: there is none."""
         if self.pids == []:
             return None
-        found = self._named() or self._looked_up() or self._by_feedback() or self._by_traces()
+        found = self._candidates()
         params = Params()
         conditions = self._wanted(
             params, CANDIDATES_MAX if found is None else len(found.keys), found
         )
         if self.pids is not None:
             conditions.append(select.in_projects(self.pids, params))
+        conditions += Window(descending=True, after=None, limit=0).condition(params, self._starts())
         listed = None if found is None else (found.kind, found.keys)
         return select.all_rows(columns, conditions, params, listed)
 
@@ -104,6 +121,14 @@ class Finder:
         return where.terms if isinstance(where, And) else (where,)
 
     # Candidates.
+
+    def _candidates(self) -> Candidates | None:
+        """The runs to read first, if some condition is met by few."""
+        if self._found is None:
+            self._found = (
+                self._named() or self._looked_up() or self._by_feedback() or self._by_traces(),
+            )
+        return self._found[0]
 
     def _named(self) -> Candidates | None:
         """Runs or traces named outright."""
@@ -127,7 +152,7 @@ class Finder:
     def _expression(self) -> Expression | None:
         """What the inverted index knows of `where`; None: nothing."""
         known = None if self.scope.where is None else lookup(self.scope.where)
-        if known is None or _size(known.expression) > LOOKUP_TERMS_MAX:
+        if known is None or size(known.expression) > LOOKUP_TERMS_MAX:
             return None
         return known.expression
 
@@ -194,9 +219,11 @@ class Finder:
                 self.steps.append(f"{len(traces)} traces meet the {scope_name}")
                 self._met[scope_name] = traces
         fewest = min(self._met.values(), key=len, default=None)
-        if fewest is None or len(fewest) > TRACE_CANDIDATES_MAX:
+        if fewest is None:
             return None
-        return Candidates("trace_id", fewest)
+        if ROOTS in self.terms():
+            return Candidates("id", fewest, (ROOTS,))  # a root's id is its trace's
+        return Candidates("trace_id", fewest) if len(fewest) <= TRACE_CANDIDATES_MAX else None
 
     def _trace_nodes(self) -> dict[str, Node]:
         nodes = {"trace_filter": self.scope.root_where, "tree_filter": self.scope.tree_where}
@@ -207,7 +234,7 @@ class Finder:
         known = lookup(node)
         kind: KeyKind = "rid"
         keys: Sequence[int | bytes] | None = None
-        if known is not None and _size(known.expression) <= LOOKUP_TERMS_MAX:
+        if known is not None and size(known.expression) <= LOOKUP_TERMS_MAX:
             resolved = self.resolve(known.expression)
             statement = (
                 None if resolved is None else select.probe(match_text(resolved), CANDIDATES_MAX + 1)
@@ -235,18 +262,22 @@ class Finder:
         conditions = self._wanted(params, len(found.keys), found)
         if self.pids is not None:
             conditions.append(select.in_projects(self.pids, params))
-        return self._keys(select.by_keys(found.kind, found.keys, conditions, window, params))
+        span = self._starts()
+        return self._keys(select.by_keys(found.kind, found.keys, conditions, window, span, params))
 
     def _by_time(self, window: Window) -> list[Key]:
-        roots = Compare("is_root", "eq", True) in self.terms()
+        roots = ROOTS in self.terms()
         self.steps.append(
             f"walk the {'roots' if roots else 'runs'} in order of start until the page is full"
         )
         keys: list[Key] = []
-        for pid in self.all_pids if self.pids is None else self.pids:
+        span = self._starts()
+        for pid in self._each_pid():
             params = Params()
             conditions = self._wanted(params, CANDIDATES_MAX)
-            keys += self._keys(select.by_time(conditions, window, params, pid=pid, roots=roots))
+            keys += self._keys(
+                select.by_time(conditions, window, span, params, pid=pid, roots=roots)
+            )
         keys.sort(reverse=window.descending)
         return keys[: window.limit]
 
@@ -254,38 +285,75 @@ class Finder:
         resolved = self.resolve(self._in_projects(expression))
         if resolved is None:
             return []
-        known = lookup(self.scope.where) if self.scope.where is not None else None
-        settled = (
-            self.terms()
-            if known is not None and known.exact
-            else tuple(
-                term for term in self.terms() if (one := lookup(term)) is not None and one.exact
-            )
-        )
         params = Params()
-        conditions = self._wanted(params, 0, Candidates("rid", [], settled))
+        conditions = self._wanted(params, 0, Candidates("rid", [], self._settled()))
         if self.pids is not None and set(self.pids) != set(self.all_pids):
             conditions.append(select.in_projects(self.pids, params))
-        zones = Zones.read(self.connection)
+        zones, span = Zones(self.connection), self._starts()
         statement = select.by_arrival(
             match_text(resolved),
             conditions,
             window,
+            span,
             params,
-            rid_bound=zones.rid_bound(window),
+            rids=zones.rids(span.up_to(window.after, descending=window.descending)),
         )
-        found = walk(self.connection.rows(statement), zones, window, self.terms())
+        found = walk(self.connection.rows(statement), zones, window)
         if found is None:
-            self.steps.append("a walk in order of arrival found too little: given up")
+            self.steps.append("runs arrived too far out of order to walk them so: given up")
             return None
         self.steps.append("walk what the inverted index finds in order of arrival")
         return [Key(*key) for key in found]
+
+    def _arrival_is_cheaper(self, expression: Expression) -> bool:
+        """A walk in order of start tests some terms on its index alone, and reads only the runs
+        that meet these; a walk in order of arrival reads all the inverted index finds. The
+        newest runs tell which of the two reads less."""
+        terms = [term for term in self.terms() if _on_runs_time(term)]
+        resolved = self.resolve(self._in_projects(expression))
+        if not terms or resolved is None:
+            return True
+        sampled = met = 0
+        for pid in self._each_pid():
+            params = Params()
+            compile_ = self._conditions(params, 0)
+            statement = select.sample_time(
+                [compile_.condition(term) for term in terms],
+                self._starts(),
+                params,
+                pid=pid,
+                limit=SAMPLE_RUNS,
+            )
+            for rows, meeting in self.connection.rows(statement):
+                sampled, met = sampled + rows, met + meeting
+            if sampled >= SAMPLE_RUNS:
+                break
+        statement = select.sample_arrival(match_text(resolved), SAMPLE_RUNS)
+        ((hits,),) = self.connection.all(statement)
+        return bool(hits * sampled <= (met + sampled * INDEX_STEP) * SAMPLE_RUNS)
+
+    def _each_pid(self) -> list[int]:
+        return self.all_pids if self.pids is None else self.pids
+
+    def _starts(self) -> Span:
+        """Where all runs wanted start."""
+        if self._span is None:
+            terms, shortest = self.terms(), 0
+            if tests_end_before(terms):
+                statement = select.shortest_latency(self.pids)
+                shortest = min(self.connection.all(statement)[0][0] or 0, 0)
+            self._span = span_of(terms, shortest)
+        return self._span
 
     def _wanted(self, params: Params, rows: int, found: Candidates | None = None) -> list[str]:
         """All conditions that `found` does not settle."""
         compile_ = self._conditions(params, rows)
         settles = () if found is None else found.settles
-        conditions = [compile_.condition(term) for term in self.terms() if term not in settles]
+        conditions = [
+            compile_.condition(term)
+            for term in self.terms()
+            if term not in settles and not is_start_test(term)
+        ]
         for name, node in self._trace_nodes().items():
             if name in self._met:
                 conditions.append(select.in_traces(self._met[name], params))
@@ -310,53 +378,24 @@ class Finder:
         return None
 
     def _text(self, expression: Expression) -> str | None:
-        if _size(expression) > LOOKUP_TERMS_MAX:
+        if size(expression) > LOOKUP_TERMS_MAX:
             return None
         resolved = self.resolve(expression)
         return NOTHING if resolved is None else match_text(resolved)
 
     def resolve(self, expression: Expression) -> Expression | None:
-        """The expression with prefixes replaced by the words they stand for, which the index can
-        walk; None if nothing can be found."""
+        """The expression with its prefixes spelt out; None if nothing can be found."""
         if expression not in self._resolved:
-            self._resolved[expression] = _resolve(expression, self.connection.words)
+            self._resolved[expression] = resolve(expression, self.connection.words, WORD_FORMS_MAX)
         return self._resolved[expression]
 
 
 NOTHING = '"@"'  # no run has this term: every mark is followed by a text
 
 
-def _resolve(expression: Expression, words: Callable[[str, int], list[str]]) -> Expression | None:
-    match expression:
-        case Term():
-            return expression
-        case Prefix(text, column):
-            forms = words(text, WORD_FORMS_MAX + 1)
-            if len(forms) > WORD_FORMS_MAX:
-                return expression
-            return _any([Term(form, column) for form in forms])
-        case All(parts):
-            known = [_resolve(part, words) for part in parts]
-            sure = [part for part in known if part is not None]
-            return All(tuple(sure)) if len(sure) == len(known) else None
-        case Any_(parts):
-            return _any([part for one in parts if (part := _resolve(one, words)) is not None])
-        case Except(what, without):
-            kept, gone = _resolve(what, words), _resolve(without, words)
-            return kept if kept is None or gone is None else Except(kept, gone)
-
-
-def _any(parts: Sequence[Expression]) -> Expression | None:
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else Any_(tuple(parts))
-
-
-def _size(expression: Expression) -> int:
-    match expression:
-        case All(parts) | Any_(parts):
-            return sum(_size(part) for part in parts)
-        case Except(what, without):
-            return _size(what) + _size(without)
-        case _:
-            return 1
+def _on_runs_time(term: Node) -> bool:
+    return (
+        isinstance(term, Compare | OneOf)
+        and term.attribute in ANSWERED_BY_RUNS_TIME
+        and not is_start_test(term)
+    )

@@ -36,7 +36,7 @@ COLUMNS: dict[str, Column] = {
     "thread_id":            Column("{r}.thread_id", "text"),
     "dotted_order":         Column("{r}.dotted_order", "text"),
     "start_time":           Column("{r}.start_us", "int"),
-    "end_time":             Column("{r}.end_us", "int"),
+    "end_time":             Column("({r}.start_us + {r}.latency_us)", "int"),  # both in runs_time
     "first_token_time":     Column("{r}.first_token_us", "int"),
     "latency":              Column("{r}.latency_us", "int"),
     "prompt_tokens":        Column("{r}.prompt_tokens", "int"),
@@ -47,6 +47,11 @@ COLUMNS: dict[str, Column] = {
     "total_cost":           Column("{r}.total_cost", "int"),
 }
 # fmt: on
+
+ANSWERED_BY_RUNS_TIME = frozenset(
+    ("start_time", "end_time", "latency", "total_tokens", "total_cost", "run_type", "status")
+) | {"is_root"}
+"""Attributes a walk in order of start tests on the index alone."""
 
 PAYLOAD = "unpack((SELECT {column} FROM payloads WHERE rid = {r}.rid))"
 """A run's payload as JSON; `unpack` is a function the engine registers."""

@@ -4,7 +4,7 @@ Pure. A lookup finds at least every run the filter holds for. If it is `exact` i
 else each run found must be tested again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runstore.filter.tree import (
@@ -278,6 +278,45 @@ def _either(parts: Sequence[Expression]) -> Expression:
 
 def _each(parts: Sequence[Expression]) -> Expression:
     return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+
+def size(expression: Expression) -> int:
+    """How many terms and prefixes."""
+    match expression:
+        case All(parts) | Any_(parts):
+            return sum(size(part) for part in parts)
+        case Except(what, without):
+            return size(what) + size(without)
+        case _:
+            return 1
+
+
+def resolve(
+    expression: Expression, words: Callable[[str, int], list[str]], forms_max: int
+) -> Expression | None:
+    """The expression with prefixes replaced by the words they stand for, which the index can
+    walk; None if nothing can be found. `words(prefix, n)` gives up to n of them; a prefix with
+    more than forms_max stays."""
+    match expression:
+        case Term():
+            return expression
+        case Prefix(text, column):
+            forms = words(text, forms_max + 1)
+            if len(forms) > forms_max:
+                return expression
+            return _either([Term(form, column) for form in forms]) if forms else None
+        case All(parts):
+            known = [resolve(part, words, forms_max) for part in parts]
+            sure = [part for part in known if part is not None]
+            return All(tuple(sure)) if len(sure) == len(known) else None
+        case Any_(parts):
+            found = [resolve(part, words, forms_max) for part in parts]
+            sure = [part for part in found if part is not None]
+            return _either(sure) if sure else None
+        case Except(what, without):
+            kept = resolve(what, words, forms_max)
+            gone = resolve(without, words, forms_max)
+            return kept if kept is None or gone is None else Except(kept, gone)
 
 
 def match_text(expression: Expression) -> str:

@@ -10,7 +10,9 @@ from typing import Literal
 
 from runstore.model.ids import id_to_bytes
 from runstore.model.query import Position
+from runstore.model.times import START_US_MAX, START_US_MIN
 from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue
+from runstore.sql.sqlite.span import Span
 
 KeyKind = Literal["rid", "id", "trace_id"]
 
@@ -32,6 +34,16 @@ _ARRIVAL = (
     " WHERE inverted MATCH {text}{bound} ORDER BY inverted.rowid {direction}"
 )
 _PROBE = "SELECT rowid FROM inverted WHERE inverted MATCH {text} LIMIT {limit}"
+_SAMPLE_TIME = (
+    "SELECT count(*), count(nullif(meets, 0)) FROM ("
+    "SELECT ({meets}) AS meets FROM runs AS r INDEXED BY runs_time"
+    " WHERE {where} ORDER BY r.start_us DESC LIMIT {limit})"
+)
+_SAMPLE_ARRIVAL = (
+    "SELECT count(*) FROM inverted WHERE inverted MATCH {text}"
+    " AND rowid > (SELECT max(rid) FROM runs) - {limit}"
+)
+_SHORTEST = "SELECT min(r.latency_us) FROM runs AS r INDEXED BY runs_backwards WHERE {where}"
 _TRACES = "SELECT DISTINCT r.trace_id FROM {source} WHERE {where} LIMIT {limit}"
 _FEEDBACK = (
     "SELECT DISTINCT f.run_id FROM feedback AS f"
@@ -70,27 +82,37 @@ class Window:
     after: Position | None
     limit: int
 
-    def condition(self, params: Params) -> list[str]:
-        if self.after is None:
-            return []
-        start = params.bind(self.after.start_us)
-        run_id = params.bind(id_to_bytes(self.after.run_id))
-        past = _PAST[self.descending]
-        return [
-            f"r.start_us {past}= {start}",
-            f"(r.start_us {past} {start} OR r.id {past} {run_id})",
-        ]
+    def condition(self, params: Params, span: Span) -> list[str]:
+        """Starts in `span`, past the position. One bound a side, so that an index stops at it."""
+        low, high = span.up_to(self.after, descending=self.descending)
+        conditions = []
+        if low > START_US_MIN:
+            conditions.append(f"r.start_us >= {params.bind(low)}")
+        if high < START_US_MAX:
+            conditions.append(f"r.start_us <= {params.bind(high)}")
+        if self.after is not None:
+            past = _PAST[self.descending]
+            start = params.bind(self.after.start_us)
+            run_id = params.bind(id_to_bytes(self.after.run_id))
+            conditions.append(f"(r.start_us {past} {start} OR r.id {past} {run_id})")
+        return conditions
 
 
 def by_time(
-    conditions: list[str], window: Window, params: Params, *, pid: int, roots: bool
+    conditions: list[str],
+    window: Window,
+    span: Span,
+    params: Params,
+    *,
+    pid: int,
+    roots: bool,
 ) -> Statement:
     """Walk one project's runs in order of start, stopping at the page's end."""
     index = "runs_roots" if roots else "runs_time"
     where = [f"r.pid = {params.bind(pid)}"]
     if roots:
         where.append("r.is_root = 1")
-    return _page(f"runs AS r INDEXED BY {index}", where + conditions, window, params)
+    return _page(f"runs AS r INDEXED BY {index}", where + conditions, window, span, params)
 
 
 def by_keys(
@@ -98,15 +120,18 @@ def by_keys(
     keys: Sequence[int | bytes],
     conditions: list[str],
     window: Window,
+    span: Span,
     params: Params,
 ) -> Statement:
     """Take the runs of a list (no key twice), test them, sort them."""
     source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
-    return _page(source, conditions, window, params)
+    return _page(source, conditions, window, span, params)
 
 
-def _page(source: str, conditions: list[str], window: Window, params: Params) -> Statement:
-    where = " AND ".join(conditions + window.condition(params)) or "TRUE"
+def _page(
+    source: str, conditions: list[str], window: Window, span: Span, params: Params
+) -> Statement:
+    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
     text = _PAGE.format(
         source=source,
         where=where,
@@ -120,6 +145,7 @@ def by_arrival(
     match: str,
     conditions: list[str],
     window: Window,
+    span: Span,
     params: Params,
     *,
     rids: tuple[int, int],
@@ -130,7 +156,7 @@ def by_arrival(
     text = params.bind(match)
     low, high = rids
     bound = f" AND inverted.rowid BETWEEN {params.bind(low)} AND {params.bind(high)}"
-    where = " AND ".join(conditions + window.condition(params)) or "TRUE"
+    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
     direction = "DESC" if window.descending else "ASC"
     return Statement.of(
         _ARRIVAL.format(where=where, text=text, bound=bound, direction=direction), params
@@ -156,6 +182,33 @@ def probe(match: str, limit: int) -> Statement:
     """Up to `limit` rids the index finds."""
     params = Params()
     return Statement.of(_PROBE.format(text=params.bind(match), limit=params.bind(limit)), params)
+
+
+def sample_time(
+    conditions: list[str], span: Span, params: Params, *, pid: int, limit: int
+) -> Statement:
+    """How many of a project's newest runs, `limit` of them, meet conditions on runs_time alone:
+    (runs, those that do)."""
+    newest = Window(descending=True, after=None, limit=limit)
+    where = [f"r.pid = {params.bind(pid)}", *newest.condition(params, span)]
+    text = _SAMPLE_TIME.format(
+        meets=" AND ".join(conditions), where=" AND ".join(where), limit=params.bind(limit)
+    )
+    return Statement.of(text, params)
+
+
+def sample_arrival(match: str, limit: int) -> Statement:
+    """How many of the newest `limit` rids the index finds."""
+    params = Params()
+    text = _SAMPLE_ARRIVAL.format(text=params.bind(match), limit=params.bind(limit))
+    return Statement.of(text, params)
+
+
+def shortest_latency(pids: Sequence[int] | None) -> Statement:
+    """The most negative latency of these projects; NULL if there is none."""
+    params = Params()
+    where = ["r.latency_us < 0"] + ([] if pids is None else [in_projects(pids, params)])
+    return Statement.of(_SHORTEST.format(where=" AND ".join(where)), params)
 
 
 def traces_of(

@@ -56,6 +56,8 @@ CREATE INDEX runs_time ON runs (
     pid, start_us, latency_us, total_tokens, total_cost, run_type, status, is_root
 );
 CREATE INDEX runs_roots ON runs (pid, start_us) WHERE is_root = 1;
+-- Nearly empty: runs that ended before they started tell how far an end bounds a start.
+CREATE INDEX runs_backwards ON runs (pid, latency_us) WHERE latency_us < 0;
 CREATE INDEX runs_provisional ON runs (parent_id) WHERE provisional = 1;
 -- What rollups leave open of percentiles: the values of one hour in order. By hour, so that new
 -- runs touch few pages. The hour is that of rollups.
@@ -99,12 +101,15 @@ CREATE VIRTUAL TABLE inverted USING fts5 (
 INSERT INTO inverted (inverted, rank) VALUES ('hashsize', 8388608); -- a group is one segment
 INSERT INTO inverted (inverted, rank) VALUES ('automerge', 8);      -- merge later, in larger steps
 
--- Earliest and latest start among each 1,024 rids: lets a walk in arrival order stop early.
+-- Earliest and latest start among each 128 rids: lets a walk in arrival order stop early.
 CREATE TABLE zones (
     zone INTEGER PRIMARY KEY,
     start_min_us INTEGER NOT NULL,
     start_max_us INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX zones_earliest ON zones (start_min_us);
+CREATE INDEX zones_latest ON zones (start_max_us);
 
 -- Figures of all runs of one kind that started in one span of 1, 24 or 768 hours. `sums` is JSON
 -- [sum of latencies, own usage, subtree totals of roots]; the others JSON {bucket: runs}.
