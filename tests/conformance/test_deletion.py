@@ -1,5 +1,7 @@
 """What goes, goes with all that hangs on it, and nothing else goes."""
 
+from dataclasses import replace
+
 import pytest
 
 from runstore.errors import NotFound
@@ -79,3 +81,22 @@ def test_what_is_below_a_deleted_run_keeps_its_place(loaded: Asked) -> None:
     run = loaded.read(2)
     assert (run.parent_run_id, run.depth, run.is_root) == (rid(1), 1, False)
     assert loaded.numbers(trace_filter='eq(name, "run 1")') == []
+
+
+def test_content_is_referenced_as_long_as_some_run_names_it(loaded: Asked) -> None:
+    shared, own = attachment("f"), replace(attachment("g"), sha256="ab" * 32)
+    loaded.write(create(6, attachments=(shared,)), create(7, attachments=(own,)))
+    asked = [shared.sha256, own.sha256, "cd" * 32]
+    assert loaded.engine.referenced_blobs(asked) == {shared.sha256, own.sha256}
+    loaded.engine.delete_traces([rid(1), rid(7)])
+    assert loaded.engine.referenced_blobs(asked) == {shared.sha256}
+    loaded.engine.delete_traces([rid(6)])
+    assert loaded.engine.referenced_blobs(asked) == set()
+    assert loaded.engine.referenced_blobs([]) == set()
+
+
+def test_replaced_content_is_referenced_no_longer(store: Asked) -> None:
+    old, new = attachment("f"), replace(attachment("f"), sha256="ab" * 32)
+    store.write(create(1, attachments=(old,)))
+    store.write(patch(1, attachments=(new,)))
+    assert store.engine.referenced_blobs([old.sha256, new.sha256]) == {new.sha256}

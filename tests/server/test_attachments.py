@@ -1,10 +1,13 @@
 """Attachments: bytes in with a run, out by a signed link that needs no key."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from runstore.engine.memory import MemoryEngine
+from runstore.engine.sqlite.engine import SqliteEngine
 from tests.server.conftest import Connect, app_of
 from tests.server.wirerun import MULTIPART, multipart, multipart_run, uid
 
@@ -108,3 +111,56 @@ def test_names_that_are_paths_or_headers_stay_names(guarded: TestClient) -> None
     answer = guarded.get(said["presigned_url"])
     disposition = answer.headers["content-disposition"]
     assert disposition == "attachment; filename*=UTF-8''.._.._etc_%C3%A9%3Bx"
+
+
+def contents(client: TestClient) -> list[bytes]:
+    """What lies in blobs/, once nothing is left to collect."""
+    blobs = app_of(client).state.store.blobs
+    blobs.wait()
+    return [path.read_bytes() for path in sorted(blobs._folder.rglob("*")) if path.is_file()]
+
+
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+@pytest.mark.parametrize("what", ["trace", "project"])
+def test_content_goes_with_the_last_run_that_has_it(
+    connect: Connect, tmp_path: Path, engine: str, what: str
+) -> None:
+    client = connect(engine=MemoryEngine() if engine == "memory" else SqliteEngine(tmp_path))
+    for number, name in ((1, "a"), (2, "b")):
+        parts = [*multipart_run(number, session_name=name)]
+        parts += [(f"attachment.{uid(number)}.photo", PNG, "image/png")]
+        client.post("/runs/multipart", content=multipart(*parts), headers=MULTIPART)
+    assert contents(client) == [PNG]
+    left = [[PNG], []]
+    for number, name in ((1, "a"), (2, "b")):
+        if what == "trace":
+            client.post("/runs/delete", json={"trace_ids": [uid(number)]})
+        else:
+            [project] = client.get("/sessions", params={"name": name}).json()
+            client.delete(f"/sessions/{project['id']}")
+        assert contents(client) == left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        pytest.param({"start_time": "nonsense"}, 422, id="refused by the wire"),
+        pytest.param({"session_id": uid(9), "session_name": None}, 422, id="refused by the engine"),
+        pytest.param({}, 202, id="taken"),
+    ],
+)
+def test_content_of_a_refused_run_is_not_kept(
+    client: TestClient, fields: dict[str, Any], status: int
+) -> None:
+    parts = [*multipart_run(1, **fields), (f"attachment.{uid(1)}.a", PNG, "image/png")]
+    answer = client.post("/runs/multipart", content=multipart(*parts), headers=MULTIPART)
+    assert answer.status_code == status
+    assert contents(client) == ([PNG] if status == 202 else [])
+
+
+def test_content_finished_before_its_body_broke_off_is_not_kept(client: TestClient) -> None:
+    files = [(f"attachment.{uid(1)}.{name}", PNG, "image/png") for name in "ab"]
+    body = multipart(*multipart_run(1), *files)
+    answer = client.post("/runs/multipart", content=body[:-500], headers=MULTIPART)
+    assert answer.status_code == 422
+    assert contents(client) == []

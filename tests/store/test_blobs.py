@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ def stored(blobs: Blobs, *pieces: bytes, name: str = "photo") -> Attachment:
     return writer.finish()
 
 
+def naming(*sha256s: str) -> Callable[[Collection[str]], set[str]]:
+    return lambda asked: set(asked).intersection(sha256s)
+
+
 def incoming(folder: Path) -> list[Path]:
     return list((folder / "blobs" / "incoming").iterdir())
 
@@ -35,6 +40,8 @@ def test_content_lies_under_its_hash(tmp_path: Path) -> None:
     path = blobs.path(SHA256)
     assert path == tmp_path / "blobs" / SHA256[:2] / SHA256
     assert path.read_bytes() == CONTENT
+    assert [claim.name[:64] for claim in incoming(tmp_path)] == [SHA256]
+    blobs.release([SHA256])
     assert incoming(tmp_path) == []
 
 
@@ -53,17 +60,24 @@ def test_an_aborted_attachment_leaves_nothing(tmp_path: Path) -> None:
     assert blobs.path(SHA256) is None
 
 
-def test_abort_after_finish_does_nothing(tmp_path: Path) -> None:
-    blobs = Blobs(tmp_path)
+@pytest.mark.parametrize("named", [True, False], ids=["named by another run", "named by none"])
+def test_a_finished_attachment_given_up_goes_unless_a_run_names_it(
+    tmp_path: Path, named: bool
+) -> None:
+    blobs = Blobs(tmp_path, naming(SHA256) if named else naming())
     writer = blobs.open("run", "photo", "image/png")
     writer.write(CONTENT)
     writer.finish()
     writer.abort()
-    assert blobs.path(SHA256) is not None
+    blobs.wait()
+    assert (blobs.path(SHA256) is not None) == named
+    assert incoming(tmp_path) == []
 
 
 def test_open_sweeps_what_a_killed_process_left_and_nothing_younger(tmp_path: Path) -> None:
-    stored(Blobs(tmp_path), CONTENT)
+    blobs = Blobs(tmp_path)
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])
     folder = tmp_path / "blobs" / "incoming"
     for name, age in (("left", INCOMING_SECONDS_MAX + 60), ("being-written", 60)):
         (folder / name).write_bytes(b"half")
@@ -87,3 +101,68 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
     (tmp_path / "blobs").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="blobs"):
         Blobs(tmp_path)
+
+
+def test_all_that_no_run_names_is_collected_and_nothing_else(tmp_path: Path) -> None:
+    named, unnamed, claimed = b"named", b"unnamed", b"claimed"
+    kept = hashlib.sha256(named).hexdigest()
+    blobs = Blobs(tmp_path, naming(kept))
+    for content in (named, unnamed, claimed):
+        stored(blobs, content)
+    blobs.release(hashlib.sha256(content).hexdigest() for content in (named, unnamed))
+    blobs.collect_all()
+    blobs.wait()
+    left = {path.read_bytes() for path in tmp_path.glob("blobs/[0-9a-f][0-9a-f]/*")}
+    assert left == {named, claimed}
+
+
+def test_content_named_while_it_is_removed_comes_back(tmp_path: Path) -> None:
+    """The run is written between the first look at what is named and the second."""
+    answers: list[set[str]] = [set(), {SHA256}]
+    blobs = Blobs(tmp_path, lambda _: answers.pop(0))
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])
+    blobs.collect([SHA256])
+    blobs.wait()
+    assert answers == []
+    path = blobs.path(SHA256)
+    assert path is not None
+    assert path.read_bytes() == CONTENT
+    assert incoming(tmp_path) == []
+
+
+def test_two_claims_are_two(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path, naming())
+    for _ in range(2):
+        stored(blobs, CONTENT)
+    for left in (True, False):
+        blobs.release([SHA256])
+        blobs.collect([SHA256])
+        blobs.wait()
+        assert (blobs.path(SHA256) is not None) == left
+
+
+def test_a_removal_that_was_killed_is_undone_by_the_next_open(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])
+    path = blobs.path(SHA256)
+    assert path is not None
+    away = tmp_path / "blobs" / "incoming" / f"{SHA256}.away"
+    path.rename(away)
+    os.utime(away, (time.time() - INCOMING_SECONDS_MAX - 60,) * 2)
+    assert Blobs(tmp_path).path(SHA256) is not None
+    assert incoming(tmp_path) == []
+
+
+def test_what_cannot_be_looked_up_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Collection[str]) -> set[str]:
+        raise StorageError("the disk is gone")
+
+    blobs = Blobs(tmp_path, broken)
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])
+    blobs.collect_all()
+    blobs.wait()
+    assert blobs.path(SHA256) is not None
+    assert "attachments were not collected" in caplog.text

@@ -4,7 +4,7 @@ Engines are synchronous and may be called from several threads at once; the serv
 worker threads, a folder client calls them directly.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from runstore.model.batch import Batch
@@ -85,6 +85,9 @@ class Engine(Protocol):
         """Raises NotFound."""
 
     def attachments(self, run_id: str) -> tuple[Attachment, ...]: ...
+
+    def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
+        """Which of these contents an attachment of some run has."""
 
     def close(self) -> None: ...
 

@@ -6,7 +6,7 @@ Nothing survives the process.
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -123,6 +123,11 @@ class MemoryEngine:
         with self._lock:
             run = self._runs.get(run_id)
             return () if run is None else run.attachments
+
+    def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
+        with self._lock:
+            named = {file.sha256 for run in self._runs.values() for file in run.attachments}
+        return named.intersection(sha256s)
 
     def delete_traces(self, trace_ids: Sequence[str]) -> int:
         with self._lock:

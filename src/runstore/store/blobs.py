@@ -1,16 +1,28 @@
 """Attachment bytes -> files named by their SHA-256. Knows one folder; knows no run.
 
-    blobs/ab/abcdef...   the content of one attachment, written once, never changed
-    blobs/incoming/      files being written; what a killed process left there is swept later
+    blobs/ab/abcdef...            the content of one attachment, written once, never changed
+    blobs/incoming/tmp...         a file being written
+    blobs/incoming/<sha256>.<id>  a claim: content of a request that is not written yet
+    blobs/incoming/<sha256>.away  content on its way out
 
-A file appears under its name by rename after fsync, so a name that exists has all its bytes.
+A file appears under its name only after fsync, so a name that exists has all its bytes. Content
+no run names is removed: of a request that was given up or refused, and after deletions. Uploads of
+the same content may go on meanwhile, in other processes too, and lose nothing: an upload claims
+before its content has a name, a removal takes the name away before it looks for claims and runs,
+and gives it back if it finds any.
 """
 
 import hashlib
+import logging
 import os
 import re
+import secrets
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,15 +30,28 @@ from runstore.errors import StorageError
 from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 
+log = logging.getLogger(__name__)
+
+Referenced = Callable[[Collection[str]], set[str]]
+"""Which of these contents a run names. May raise StorageError."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_AWAY = ".away"
 
 
 class Blobs:
-    """The content-addressed files of one folder. Any thread may call."""
+    """The content-addressed files of one folder. Any thread may call.
 
-    def __init__(self, folder: Path) -> None:
+    Without `referenced`, as where bodies are only decoded, nothing is ever removed.
+    """
+
+    def __init__(self, folder: Path, referenced: Referenced | None = None) -> None:
         self._folder = folder / "blobs"
         self._incoming = self._folder / "incoming"
+        self._referenced = referenced
+        self._collector = ThreadPoolExecutor(1, thread_name_prefix="runstore-blobs")
+        self._all_waits = threading.Event()
+        self._closing = False
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -41,26 +66,107 @@ class Blobs:
         """Where the content lies; None when it is not here."""
         if _SHA256.fullmatch(sha256) is None:
             return None
-        path = self._folder / sha256[:2] / sha256
+        path = self._path(sha256)
         return path if path.is_file() else None
 
-    def _sweep(self) -> None:
-        """Remove what is too old to be still written to, by us or by another process."""
-        oldest = time.time() - INCOMING_SECONDS_MAX
-        for left in self._incoming.iterdir():
-            if left.stat().st_mtime < oldest:
-                left.unlink(missing_ok=True)
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / sha256
+
+    # Coming in.
 
     def new_file(self) -> tuple[BinaryIO, Path]:
         handle, path = tempfile.mkstemp(dir=self._incoming)
         return os.fdopen(handle, "wb"), Path(path)
 
     def keep(self, temporary: Path, sha256: str) -> None:
-        """Move a complete, synced file to its name; a no-op for content we have."""
+        """Give a complete, synced file its name, and claim it until `release`."""
+        claim = self._incoming / f"{sha256}.{secrets.token_hex(8)}"
+        os.rename(temporary, claim)
         shard = self._folder / sha256[:2]
         shard.mkdir(exist_ok=True)
-        os.replace(temporary, shard / sha256)
+        with suppress(FileExistsError):  # content we have
+            os.link(claim, shard / sha256)
         _sync_folder(shard)
+
+    def release(self, sha256s: Iterable[str]) -> None:
+        """Give up one claim on each: its run is written, or never will be. Raises no error."""
+        for sha256 in sha256s:
+            with suppress(OSError):  # one left behind is swept later
+                next(iter(self._claims(sha256))).unlink(missing_ok=True)
+
+    def _claims(self, sha256: str) -> list[Path]:
+        return [
+            path for path in self._incoming.glob(f"{sha256}.*") if not path.name.endswith(_AWAY)
+        ]
+
+    # Going out.
+
+    def collect(self, sha256s: Collection[str]) -> None:
+        """Remove those of these contents that no run names, soon."""
+        if self._referenced is not None and sha256s:
+            self._later(lambda: self._remove_unreferenced(set(sha256s)))
+
+    def collect_all(self) -> None:
+        """Remove every content that no run names, soon. Looks at the name of every file."""
+        if self._referenced is not None and not self._all_waits.is_set():
+            self._all_waits.set()
+            self._later(self._remove_all_unreferenced)
+
+    def wait(self) -> None:
+        """Until what was to be collected by now has been."""
+        with suppress(RuntimeError):
+            self._collector.submit(lambda: None).result()
+
+    def close(self) -> None:
+        self._closing = True
+        self._collector.shutdown(cancel_futures=True)
+
+    def _later(self, work: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except (OSError, StorageError) as error:  # the next collection of all finds the rest
+                log.warning("attachments were not collected", extra={"reason": str(error)})
+
+        with suppress(RuntimeError):  # closed
+            self._collector.submit(run)
+
+    def _remove_all_unreferenced(self) -> None:
+        self._all_waits.clear()
+        for shard in sorted(self._folder.glob("[0-9a-f][0-9a-f]")):
+            self._remove_unreferenced({path.name for path in shard.iterdir()})
+
+    def _remove_unreferenced(self, sha256s: set[str]) -> None:
+        assert self._referenced is not None
+        for sha256 in sha256s - self._referenced(sha256s):
+            if self._closing:
+                return
+            self._remove(sha256, self._referenced)
+
+    def _remove(self, sha256: str, referenced: Referenced) -> None:
+        """Why nothing is lost in between: see the top of this file."""
+        path, away = self._path(sha256), self._incoming / f"{sha256}{_AWAY}"
+        try:
+            os.rename(path, away)
+        except FileNotFoundError:
+            return
+        # In this order: a claim is given up only after its run can be seen.
+        if self._claims(sha256) or referenced((sha256,)):
+            with suppress(FileExistsError):
+                os.link(away, path)
+        away.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Put right what a killed process left: what is too old to be still in use by any."""
+        oldest = time.time() - INCOMING_SECONDS_MAX
+        for left in self._incoming.iterdir():
+            with suppress(FileNotFoundError):  # another process sweeps, too
+                if left.stat().st_mtime >= oldest:
+                    continue
+                if left.name.endswith(_AWAY):
+                    with suppress(FileExistsError):
+                        os.link(left, self._path(left.name.removesuffix(_AWAY)))
+                left.unlink()
 
 
 class BlobWriter:
@@ -72,6 +178,7 @@ class BlobWriter:
         self._mime_type = mime_type
         self._digest = hashlib.sha256()
         self._size = 0
+        self._kept: str | None = None  # the SHA-256, once it has its name
         try:
             self._file, self._path = blobs.new_file()
         except OSError as error:
@@ -87,7 +194,7 @@ class BlobWriter:
             raise StorageError(f"cannot store an attachment: {error}") from error
 
     def finish(self) -> Attachment:
-        """When it returns, the content is on disk under its name. Raises StorageError."""
+        """When it returns, the content is on disk under its name, claimed. Raises StorageError."""
         sha256 = self._digest.hexdigest()
         try:
             with self._file:
@@ -96,10 +203,15 @@ class BlobWriter:
             self._blobs.keep(self._path, sha256)
         except OSError as error:
             raise StorageError(f"cannot store an attachment: {error}") from error
+        self._kept = sha256
         return Attachment(self._name, sha256, self._mime_type, self._size)
 
     def abort(self) -> None:
-        """Drop what was written. May be called after `finish`, and then does nothing."""
+        """Drop what was written: unless a run names it by now, finished content goes, too."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._blobs.release((kept,))
+            self._blobs.collect((kept,))
         self._file.close()
         self._path.unlink(missing_ok=True)
 

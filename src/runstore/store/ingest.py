@@ -27,6 +27,7 @@ from runstore.limits import (
 )
 from runstore.model.batch import Batch
 from runstore.model.run import Refusal
+from runstore.store.blobs import Blobs
 from runstore.store.budget import ByteBudget, Lease
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class IngestWriter:
         *,
         clock: Clock = now_us,
         observer: Observer | None = None,
+        blobs: Blobs | None = None,
         queue_bytes_max: int = INGEST_QUEUE_BYTES_MAX,
         commit_messages_max: int = COMMIT_MESSAGES_MAX,
         commit_bytes_max: int = COMMIT_BYTES_MAX,
@@ -86,6 +88,7 @@ class IngestWriter:
         self._workers = workers
         self._clock = clock
         self._observer = observer
+        self._blobs = blobs
         self._messages_max = commit_messages_max
         self._bytes_max = commit_bytes_max
         self._waiting: deque[_Waiting] = deque()
@@ -124,8 +127,9 @@ class IngestWriter:
         try:
             own.resize(weight)
             waiting = self._queue(batch, own)
-        except BaseException:
+        except BaseException as error:
             own.close()
+            self._settle_blobs(batch, error)
             raise
         # Shielded: who goes away does not take his messages out of a transaction.
         return await asyncio.shield(waiting.answer)
@@ -175,7 +179,7 @@ class IngestWriter:
             log.error("write failed", extra={"requests": len(group), "reason": str(error)})
             self._observe(group, started, refusals=None)
             for one in group:  # an error of its own each: one instance is raised in one task
-                _answer(one, StorageError(str(error)))
+                self._answer(one, StorageError(str(error)))
         except Exception as error:  # the writer must outlive what one batch does to it
             if len(group) > 1:
                 for one in group:  # each alone, so that only the culprit's request fails
@@ -183,11 +187,11 @@ class IngestWriter:
                 return
             log.exception("write failed unexpectedly")
             self._observe(group, started, refusals=None)
-            _answer(group[0], error)
+            self._answer(group[0], error)
         else:
             self._observe(group, started, refusals)
             for one, refused in zip(group, refusals, strict=True):
-                _answer(one, refused)
+                self._answer(one, refused)
 
     def _observe(
         self, group: list[_Waiting], started: float, refusals: list[list[Refusal]] | None
@@ -206,19 +210,29 @@ class IngestWriter:
             )
         )
 
+    def _answer(self, one: _Waiting, outcome: list[Refusal] | Exception) -> None:
+        one.lease.close()
+        self._settle_blobs(one.batch, outcome)
 
-def _answer(one: _Waiting, outcome: list[Refusal] | Exception) -> None:
-    one.lease.close()
+        def settle() -> None:
+            if one.answer.done():  # its request was cancelled
+                return
+            if isinstance(outcome, Exception):
+                one.answer.set_exception(outcome)
+            else:
+                one.answer.set_result(outcome)
 
-    def settle() -> None:
-        if one.answer.done():  # its request was cancelled
+        try:
+            one.loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # the loop has closed: nobody waits any longer
+            log.warning("an answer came after its event loop had closed")
+
+    def _settle_blobs(self, batch: Batch, outcome: list[Refusal] | BaseException) -> None:
+        """Attachments are named by their runs now, or by none if these were refused."""
+        if self._blobs is None:
             return
-        if isinstance(outcome, Exception):
-            one.answer.set_exception(outcome)
-        else:
-            one.answer.set_result(outcome)
-
-    try:
-        one.loop.call_soon_threadsafe(settle)
-    except RuntimeError:  # the loop has closed: nobody waits any longer
-        log.warning("an answer came after its event loop had closed")
+        files = [file.sha256 for message in batch.messages for file in message.attachments]
+        if files:
+            self._blobs.release(files)
+            if outcome:
+                self._blobs.collect(files)

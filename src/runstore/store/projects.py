@@ -1,6 +1,6 @@
 """Use cases of projects: create, find, figures, change, delete. Speaks domain on both sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runstore.engine.base import Engine
 from runstore.errors import Conflict, NotFound
@@ -13,9 +13,13 @@ from runstore.store.workers import QueryWorkers
 
 
 class Projects:
-    def __init__(self, engine: Engine, workers: QueryWorkers) -> None:
+    def __init__(
+        self, engine: Engine, workers: QueryWorkers, *, deleted: Callable[[], None] = lambda: None
+    ) -> None:
+        """`deleted` is called after a deletion, when attachments may have lost their runs."""
         self._engine = engine
         self._workers = workers
+        self._deleted = deleted
 
     async def create(self, project: Project, *, upsert: bool = False) -> Project:
         """With `upsert`, a project of that name is changed to what was said instead.
@@ -70,4 +74,9 @@ class Projects:
 
     async def delete(self, project_id: str) -> None:
         """With its runs and their feedback. Raises NotFound."""
-        await self._workers.run(lambda: self._engine.delete_project(project_id))
+
+        def delete() -> None:
+            self._engine.delete_project(project_id)
+            self._deleted()
+
+        await self._workers.run(delete)

@@ -19,9 +19,13 @@ FILTERS = ("filter", "trace_filter", "tree_filter", "search_filter")
 
 
 class Runs:
-    def __init__(self, engine: Engine, workers: QueryWorkers) -> None:
+    def __init__(
+        self, engine: Engine, workers: QueryWorkers, *, deleted: Callable[[], None] = lambda: None
+    ) -> None:
+        """`deleted` is called after a deletion, when attachments may have lost their runs."""
         self._engine = engine
         self._workers = workers
+        self._deleted = deleted
 
     async def query(self, query: RunQuery, use: Callable[[Page], Answer]) -> Answer:
         """What `use` makes of one page, in the thread that fetched it.
@@ -94,7 +98,10 @@ class Runs:
 
         def delete() -> int:
             chosen = [one for one in trace_ids if project_id is None or is_in_project(one)]
-            return self._engine.delete_traces(chosen) if chosen else 0
+            count = self._engine.delete_traces(chosen) if chosen else 0
+            if count:
+                self._deleted()
+            return count
 
         return await self._workers.run(delete)
 

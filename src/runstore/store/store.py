@@ -29,17 +29,20 @@ class Store:
     ) -> None:
         """Raises StorageError when the folder cannot be written."""
         self.signer = Signer.open(folder)
-        self.blobs = Blobs(folder)
+        self.blobs = Blobs(folder, engine.referenced_blobs)
         self.clock = clock
         self.decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="runstore-decode")
-        self.ingest = ingest or IngestWriter(engine, self.decoders, clock=clock, observer=observer)
+        self.ingest = ingest or IngestWriter(
+            engine, self.decoders, clock=clock, observer=observer, blobs=self.blobs
+        )
         self._engine = engine
         self._queries = queries or QueryWorkers(
             observe=None if observer is None else observer.queried
         )
-        self.runs = Runs(engine, self._queries)
-        self.projects = Projects(engine, self._queries)
+        self.runs = Runs(engine, self._queries, deleted=self.blobs.collect_all)
+        self.projects = Projects(engine, self._queries, deleted=self.blobs.collect_all)
         self.feedback = FeedbackRecords(engine, self._queries, self.ingest, clock)
+        self.blobs.collect_all()  # what a killed process left
 
     @property
     def is_ready(self) -> bool:
@@ -50,4 +53,5 @@ class Store:
         self.ingest.close()
         self._queries.close()
         self.decoders.shutdown()
+        self.blobs.close()
         self._engine.close()

@@ -31,7 +31,7 @@ class AttachmentWriter(Protocol):
     def finish(self) -> Attachment: ...
 
     def abort(self) -> None:
-        """Forget what was written."""
+        """Forget what was written, after `finish` too: no run will have it."""
 
 
 class AttachmentSink(Protocol):
@@ -107,6 +107,7 @@ class _Parts:
         self._messages: list[_Message] = []
         self._latest: dict[str, _Message] = {}  # by "<op>.<run id as sent>"
         self._attachments: list[tuple[str, Attachment | None, str]] = []  # run id, file, problem
+        self._finished: list[tuple[AttachmentWriter, Attachment]] = []
         self._batch = Batch()
         self._count = 0
         self._head = PartHead("", "", None)
@@ -144,7 +145,7 @@ class _Parts:
                 self._chunks = None
         elif self._writer is not None:
             if self._size > ATTACHMENT_BYTES_MAX:
-                self.abort()
+                self._give_up_part()
                 problem = f"{self._name}: over {ATTACHMENT_BYTES_MAX} bytes"
                 self._attachments.append((self._run_id, None, problem))
             else:
@@ -157,9 +158,16 @@ class _Parts:
             self._end_feedback(self._feedback_id)
         elif self._writer is not None:
             writer, self._writer = self._writer, None
-            self._attachments.append((self._run_id, writer.finish(), ""))
+            attachment = writer.finish()
+            self._finished.append((writer, attachment))
+            self._attachments.append((self._run_id, attachment, ""))
 
     def abort(self) -> None:
+        self._give_up_part()
+        while self._finished:
+            self._finished.pop()[0].abort()
+
+    def _give_up_part(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abort()
@@ -261,7 +269,15 @@ class _Parts:
                 batch.messages.append(message)
             except ValueError as error:
                 batch.refusals.append(Refusal(told.run_id, str(error)))
+        self._give_up_refused(batch)
         return batch
+
+    def _give_up_refused(self, batch: Batch) -> None:
+        """Files of runs that were refused; those of the others are the batch's from now on."""
+        taken = {id(file) for message in batch.messages for file in message.attachments}
+        for writer, file in self._finished:
+            if id(file) not in taken:
+                writer.abort()
 
     def _place_attachments(self) -> None:
         """Each to the latest message about its run; without one it is refused."""

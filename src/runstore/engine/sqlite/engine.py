@@ -1,7 +1,8 @@
 """The embedded engine: one folder, one SQLite database, one writer and many readers."""
 
+import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -29,6 +30,10 @@ from runstore.model.run import Attachment, Refusal
 from runstore.model.stats import RunStats
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 from runstore.sql.sqlite.codec import Codec
+
+_REFERENCED = (
+    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM attachments WHERE sha256 = value)"
+)
 
 
 class SqliteEngine:
@@ -129,6 +134,11 @@ class SqliteEngine:
     def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         with self._snapshot() as connection:
             return attachments_of(connection, id_to_bytes(run_id))
+
+    def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
+        asked = json.dumps(list(sha256s))
+        with self._snapshot() as connection:
+            return {sha256 for (sha256,) in connection.raw.execute(_REFERENCED, (asked,))}
 
     # Projects.
 
