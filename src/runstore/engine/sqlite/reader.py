@@ -9,17 +9,23 @@ from typing import Any
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.feedback import feedback_of_runs
 from runstore.engine.sqlite.finder import Finder, Key
-from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, SELECT_RUN, run_from_row
+from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, RUN_COLUMNS, run_from_row
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.query import Page, Position
 from runstore.model.run import Attachment, Run
 from runstore.plan.plan import RunPlan, RunScope
-from runstore.sql.sqlite.select import Window
+from runstore.sql.sqlite.select import Window, key_list
 
+_RUN_BYTES = 500  # about what a run takes in an answer besides its payloads
 NO_PROJECT = 0  # the pid of runs no message has named a project for
 
-_RUN = SELECT_RUN + " WHERE rid = ?"
-_PAYLOADS = "SELECT {columns} FROM payloads WHERE rid = ?"
+# One statement for all runs of a page, in the order of the list. A payload not asked for is not
+# read: CROSS JOIN keeps the order, and payloads stand last.
+_RUNS = (
+    "SELECT {columns} FROM json_each(?) AS k CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value"
+)
+_PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
+_COSTLY = {"usage", "totals"}  # columns whose JSON need not be read unless asked for
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
 )
@@ -62,8 +68,9 @@ def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
     more = more or cut
     page = Page(runs=runs, has_next=more)
     if plan.after is not None and runs:
-        behind = find.keys(Window(not forward, Position(runs[0].start_us, runs[0].id), 1))
-        page.has_previous = bool(behind)
+        behind = Window(not forward, Position(runs[0].start_us, runs[0].id), 1)
+        # The run at the cursor was the last of a page of the same query.
+        page.has_previous = find.has_keys(behind, plan.after.run_id)
     if plan.backward:
         page.runs.reverse()
         page.has_next, page.has_previous = page.has_previous, page.has_next
@@ -85,38 +92,42 @@ def _read_runs(
     connection: Connection, keys: Sequence[Key], plan: RunPlan, projects: Projects
 ) -> tuple[list[Run], bool]:
     """The runs of these keys, in order, and whether bytes_max cut them short."""
-    columns = [column for column in PAYLOAD_COLUMNS if column in plan.select]
-    payload_sql = _PAYLOADS.format(columns=", ".join(columns)) if columns else None
+    if not keys:
+        return [], False
+    payloads = [column for column in PAYLOAD_COLUMNS if column in plan.select]
     with_attachments = "attachments" in plan.select
-    execute = connection.raw.execute
+    rows = connection.raw.execute(
+        _runs_sql(plan.select, payloads), (key_list([key.rid for key in keys]),)
+    )
+    width = len(RUN_COLUMNS) + 1
     runs: list[Run] = []
     size = 0
-    for key in keys:
-        row: Any = execute(_RUN, (key.rid,)).fetchone()
-        _, run = run_from_row(row, projects.id_of.get(row[-1]))
-        if payload_sql is not None:
-            size += _add_payloads(
-                connection, run, columns, execute(payload_sql, (key.rid,)).fetchone()
-            )
-            if size > plan.bytes_max and runs:
-                return runs, True
+    for key, row in zip(keys, rows, strict=True):
+        fixed: Any = row[:width]
+        rid, run = run_from_row(fixed, projects.id_of.get(fixed[-1]))
+        assert rid == key.rid, "the statement reads the list in its order"
+        size += _RUN_BYTES
+        for column, stored in zip(payloads, row[width:], strict=True):
+            if stored is not None:
+                payload = connection.unpack(stored)
+                size += len(payload)
+                setattr(run, column, payload)
+        if size > plan.bytes_max and runs and payloads:
+            return runs, True
         if with_attachments:
             run.attachments = attachments_of(connection, key.id)
         runs.append(run)
     return runs, False
 
 
-def _add_payloads(
-    connection: Connection, run: Run, columns: Sequence[str], row: tuple[Any, ...] | None
-) -> int:
-    """Fills the payload fields; their size in bytes."""
-    size = 500  # about what the other fields take in an answer
-    for column, stored in zip(columns, row or (), strict=False):
-        if stored is not None:
-            payload = connection.unpack(stored)
-            size += len(payload)
-            setattr(run, column, payload)
-    return size
+def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:
+    columns = ["r.rid"]
+    columns += [
+        "NULL" if name in _COSTLY and name not in select else f"r.{name}" for name in RUN_COLUMNS
+    ]
+    columns += [f"p.{name}" for name in payloads]
+    sql = _RUNS.format(columns=", ".join(columns))
+    return sql + _PAYLOADS if payloads else sql
 
 
 def attachments_of(connection: Connection, run_id: bytes) -> tuple[Attachment, ...]:
