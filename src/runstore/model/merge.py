@@ -2,7 +2,7 @@
 
 A create fills what nobody has said yet, a patch overwrites with what it says, None says nothing.
 So a create and its patches add up to the same run in every order, and repeats change nothing.
-Among patches the later arrival wins. Source: docs/decisions/0018-merge.md.
+Among patches the later arrival wins. Source: docs/decisions/0006-merge.md.
 
     project, trace_id, parent_run_id, dotted_order   the first create's word beats patches' words
     extra, extra.metadata                            key by key
