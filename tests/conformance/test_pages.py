@@ -219,9 +219,27 @@ def test_feedback_children_and_attachments_come_when_selected(store: Asked) -> N
         rid(2): (attachment("f"),)
     }
     plain = store.page(select=frozenset({"name"}))
-    assert (plain.feedback, plain.child_ids) == ({}, {})
+    assert (plain.feedback, plain.child_ids, plain.descendant_ids) == ({}, {}, {})
     assert store.engine.attachments(rid(2)) == (attachment("f"),)
     assert store.engine.attachments(rid(99)) == ()
+
+
+def test_descendants_are_all_runs_below_in_the_order_of_the_tree(store: Asked) -> None:
+    store.write(
+        *(create(1, 2, 4, 5), create(1, 2, 4), create(1, 3, start_us=T0 - S), create(1, 2)),
+        *(create(1), create(6, 7), create(1, 8, 9), create(10)),
+    )
+    page = store.page(select=frozenset({"child_run_ids"}))
+    below = {
+        number(run_id): [number(one) for one in ids]
+        for run_id, ids in page.descendant_ids.items()
+        if ids
+    }
+    assert below == {
+        1: [3, 2, 4, 5, 9],  # 8 has not arrived
+        2: [4, 5],
+        4: [5],
+    }
 
 
 def test_times_far_from_now_keep_their_order(store: Asked) -> None:

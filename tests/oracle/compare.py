@@ -53,7 +53,7 @@ def same_page(pair: Pair, query: RunQuery) -> Page:
                 continue  # an engine may tell more than it was asked for
             a, b = getattr(run, field.name), getattr(other, field.name)
             assert a == b, f"{field.name} of {run.id}: {b!r}, not {a!r}"
-    for name in ("has_next", "has_previous", "feedback", "child_ids"):
+    for name in ("has_next", "has_previous", "feedback", "child_ids", "descendant_ids"):
         a, b = getattr(wanted, name), getattr(got, name)
         assert a == b, f"{name}: {_parted(b, a)!r}, not {_parted(a, b)!r}; {_story(pair, query)}"
     return wanted

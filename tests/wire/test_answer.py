@@ -115,10 +115,11 @@ def test_a_run_of_which_little_is_known_has_its_defaults() -> None:
 @pytest.mark.parametrize("name", sorted(SELECTABLE))
 def test_every_selectable_name_is_answered_beside_those_that_always_are(name: str) -> None:
     fields = encoded(FULL, frozenset({name}), attachment_url=lambda run_id, file: "u")
-    if name == "trace_min_max_start_time":
-        assert set(fields) == ALWAYS | {"trace_min_start_time", "trace_max_start_time"}
-    else:
-        assert set(fields) == ALWAYS | {name}
+    several = {
+        "trace_min_max_start_time": {"trace_min_start_time", "trace_max_start_time"},
+        "child_run_ids": {"child_run_ids", "direct_child_run_ids"},
+    }
+    assert set(fields) == ALWAYS | several.get(name, {name})
 
 
 @pytest.mark.parametrize(
@@ -172,10 +173,14 @@ def test_feedback_is_shown_as_figures_by_key() -> None:
     assert (stats["note"]["n"], stats["note"]["avg"]) == (0, None)
 
 
-def test_child_run_ids_are_those_of_the_page() -> None:
+def test_child_run_ids_are_all_below_and_the_direct_ones_apart() -> None:
     select = frozenset({"child_run_ids"})
-    assert encoded(FULL, select, child_ids=[ROOT])["child_run_ids"] == [ROOT]
-    assert encoded(FULL, select)["child_run_ids"] == []
+    page = Page(runs=[FULL], child_ids={RUN: [ROOT]}, descendant_ids={RUN: [ROOT, PROJECT]})
+    [fields] = json.loads(encode_page(page, asked(RunQuery(), select=select)))["runs"]
+    assert (fields["child_run_ids"], fields["direct_child_run_ids"]) == ([ROOT, PROJECT], [ROOT])
+    fields = encoded(FULL, select)
+    assert (fields["child_run_ids"], fields["direct_child_run_ids"]) == ([], [])
+    assert "direct_child_run_ids" not in encoded(FULL)
 
 
 # fmt: off
@@ -238,7 +243,7 @@ def test_a_page_without_more_has_no_cursor(page: Page, options: dict[str, Any]) 
 def test_feedback_and_children_of_a_page_go_to_their_runs() -> None:
     record = Feedback(id=ROOT, key="k", run_id=ROOT, score=1.0)
     page = Page(
-        runs=[run(), run(id=ROOT)], feedback={ROOT: [record]}, child_ids={ROOT: [RUN], RUN: []}
+        runs=[run(), run(id=ROOT)], feedback={ROOT: [record]}, descendant_ids={ROOT: [RUN], RUN: []}
     )
     body = asked(RunQuery(), select=frozenset({"feedback_stats", "child_run_ids"}))
     child, root = json.loads(encode_page(page, body))["runs"]

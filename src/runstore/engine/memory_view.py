@@ -104,6 +104,7 @@ class View:
                 page.feedback[run.id] = list(self.feedback_of[run.id])
             if "child_run_ids" in plan.select:
                 page.child_ids[run.id] = self._children(run)
+                page.descendant_ids[run.id] = self._descendants(run)
         return page
 
     def _children(self, run: Run) -> list[str]:
@@ -111,6 +112,12 @@ class View:
             facts.run for facts in self._traces[run.trace_id] if facts.run.parent_run_id == run.id
         ]
         return [child.id for child in sorted(children, key=_order_key)]
+
+    def _descendants(self, run: Run) -> list[str]:
+        below = [
+            facts.run for facts in self._traces[run.trace_id] if run.id in facts.run.ancestor_ids
+        ]
+        return [one.id for one in sorted(below, key=lambda one: (one.dotted_order, one.id))]
 
     def stats(self, plan: StatsPlan, deadline: Deadline) -> dict[str, RunStats]:
         whole_trace = only_roots(plan.scope)

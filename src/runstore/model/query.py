@@ -49,7 +49,8 @@ class RunQuery:
 class Page:
     """Runs in the order asked for. `has_next` / `has_previous` speak of that order.
 
-    `feedback` and `child_ids` hold, by run id, what `select` asked for.
+    `feedback`, `child_ids` and `descendant_ids` hold, by run id, what `select` asked for: the runs
+    right below it by start and id, all runs below it in dotted order.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -57,3 +58,4 @@ class Page:
     has_previous: bool = False
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)
     child_ids: dict[str, list[str]] = field(default_factory=dict)
+    descendant_ids: dict[str, list[str]] = field(default_factory=dict)

@@ -36,11 +36,10 @@ def encode_run(
     select: frozenset[str] = DEFAULT,
     *,
     feedback: Sequence[Feedback] = (),
-    child_ids: Sequence[str] = (),
     attachment_url: AttachmentUrl | None = None,
 ) -> bytes:
     """GET /runs/{id}."""
-    page = Page(runs=[run], feedback={run.id: list(feedback)}, child_ids={run.id: list(child_ids)})
+    page = Page(runs=[run], feedback={run.id: list(feedback)})
     return orjson.dumps(_Encoder(select, page, attachment_url).run(run))
 
 
@@ -115,7 +114,8 @@ class _Encoder:
                 feedback_stats_json(feedback_stats(records)) if records else {}
             )
         if self._with_children:
-            fields["child_run_ids"] = self._page.child_ids.get(run.id, [])
+            fields["child_run_ids"] = self._page.descendant_ids.get(run.id, [])
+            fields["direct_child_run_ids"] = self._page.child_ids.get(run.id, [])
         if self._with_files:
             fields["s3_urls"] = self._files(run)
         return fields

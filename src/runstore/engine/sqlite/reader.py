@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.descent import descendants_of
 from runstore.engine.sqlite.feedback import feedback_of_runs
 from runstore.engine.sqlite.finder import Finder, Key
 from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, RUN_COLUMNS, run_from_row
@@ -78,6 +79,7 @@ def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
         page.feedback = feedback_of_runs(connection, [run.id for run in runs], projects.id_of)
     if "child_run_ids" in plan.select:
         page.child_ids = {run.id: _children(connection, run) for run in runs}
+        page.descendant_ids = descendants_of(connection, runs)
     return page, steps
 
 
