@@ -87,8 +87,9 @@ class Connection:
         self._tests = statement.tests
         yield from self.raw.execute(statement.text, statement.values)
 
-    def all(self, statement: Statement) -> list[tuple[Any, ...]]:
-        return list(self.rows(statement))
+    def all(self, statement: Statement) -> list[Any]:
+        self._tests = statement.tests
+        return self.raw.execute(statement.text, statement.values).fetchall()
 
     def words(self, prefix: str, limit: int) -> list[str]:
         """Up to `limit` indexed terms that begin with `prefix`, in order."""

@@ -365,7 +365,7 @@ class Finder:
 
     def _keys(self, statement: Statement) -> list[Key]:
         return [
-            Key(start_us, run_id, rid) for rid, start_us, run_id in self.connection.rows(statement)
+            Key(start_us, run_id, rid) for rid, start_us, run_id in self.connection.all(statement)
         ]
 
     # The inverted index.

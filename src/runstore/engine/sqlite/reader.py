@@ -26,7 +26,11 @@ _RUNS = (
     "SELECT {columns} FROM json_each(?) AS k CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value"
 )
 _PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
-_COSTLY = {"usage", "totals"}  # columns whose JSON need not be read unless asked for
+_COSTLY = {"usage", "totals", "tags"}  # columns whose JSON need not be read unless asked for
+_NOT_OF_RUN = {  # columns for filters alone
+    "is_root", "latency_us", "present", "prompt_tokens", "completion_tokens", "total_tokens",
+    "prompt_cost", "completion_cost", "total_cost",
+}  # fmt: skip
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
 )
@@ -124,9 +128,8 @@ def _read_runs(
 
 def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:
     columns = ["r.rid"]
-    columns += [
-        "NULL" if name in _COSTLY and name not in select else f"r.{name}" for name in RUN_COLUMNS
-    ]
+    unread = _NOT_OF_RUN | (_COSTLY - select)
+    columns += ["NULL" if name in unread else f"r.{name}" for name in RUN_COLUMNS]
     columns += [f"p.{name}" for name in payloads]
     sql = _RUNS.format(columns=", ".join(columns))
     return sql + _PAYLOADS if payloads else sql

@@ -39,7 +39,10 @@ SIGNS = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 FOUND = "{r}.rid IN (SELECT rowid FROM inverted WHERE inverted MATCH {text})"
 DETAIL = "(SELECT value ->> 0 FROM json_each({{r}}.totals) WHERE key = {key})"
 TAG = "EXISTS (SELECT 1 FROM json_each({r}.tags) AS tag WHERE {test})"
-FEEDBACK = "EXISTS (SELECT 1 FROM feedback AS f WHERE f.run_id = {r}.id AND {tests})"
+FEEDBACK = (
+    "EXISTS (SELECT 1 FROM feedback AS f INDEXED BY feedback_run"
+    " WHERE f.run_id = {r}.id AND {tests})"
+)
 FEEDBACK_PARTS = {
     "key": "f.key",
     "score": "f.score",
