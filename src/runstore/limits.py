@@ -8,6 +8,7 @@ FILTER_DEPTH_MAX = 100  # nested calls; keeps every pass off Python's stack limi
 FILTER_LIST_ITEMS_MAX = 10_000  # values in one [...] list
 PATTERN_CHARS_MAX = 4_096  # one like or regex pattern
 SEARCH_WORDS_MAX = 64  # words of one search("...")
+assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
 
 # Queries.
 PAGE_RUNS_MAX = 1_000  # runs per answer of POST /runs/query
@@ -18,7 +19,7 @@ QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
 QUERY_THREADS = 4  # queries that run at the same time; SQLite frees the GIL
 QUERIES_WAITING_MAX = 200  # queries waiting for a thread; past it the answer is 429
 TRACES_DELETED_MAX = 1_000  # traces in one POST /runs/delete; each is a search of its own
-CURSOR_CHARS_MAX = 1_024
+CURSOR_CHARS_MAX = 1_024  # characters of a cursor; ours have 51, longer text need not be decoded
 STATS_GROUPS_MAX = 1_000  # groups in one answer of POST /runs/stats
 IDS_MAX = 100_000  # ids in one query
 
@@ -63,8 +64,6 @@ CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
 WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
 ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
-
-assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
 FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
 TRACE_CANDIDATES_MAX = 1_000  # traces read whole rather than tested run by run
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row

@@ -18,7 +18,6 @@ ALL = {
     *("short", "short.model"),
 }
 ROOTS = {"good", "bad", "short"}
-BELOW_GOOD = {"good.extractor", "good.search"}  # the direct children
 MODELS = {"good.extractor.model", "bad.extractor.model", "short.model"}
 
 

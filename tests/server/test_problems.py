@@ -40,7 +40,8 @@ def test_an_unexpected_error_tells_its_sender_only_an_id(
     monkeypatch.setattr(app_of(client).state.store.runs._engine, "delete_traces", broken)
     with caplog.at_level(logging.ERROR):
         answer = client.post("/runs/delete", json={"trace_ids": [uid(1)]})
-    assert (answer.status_code, answer.json()) == (500, {"detail": "Internal server error"})
+    said = {"detail": "Internal server error", "code": "internal"}
+    assert (answer.status_code, answer.json()) == (500, said)
     assert answer.headers["x-request-id"]
     assert "table runs has no column x" in caplog.text
 

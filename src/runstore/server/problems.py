@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runstore.errors import Overloaded, RunstoreError, Unauthorized
+from runstore.limits import RETRY_AFTER_S
 from runstore.wire.problems import encode_error
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ def problem_response(error: RunstoreError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.retry_after_s)
+    elif error.retryable:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     elif isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return Response(encode_error(error), error.status, headers, media_type=JSON)
@@ -67,5 +70,5 @@ class Problems:
             log.exception("request failed unexpectedly")
             if begun:
                 raise
-            answer = JSONResponse({"detail": "Internal server error"}, 500)
+            answer = problem_response(RunstoreError("Internal server error"))
             await answer(scope, receive, send)
