@@ -12,19 +12,18 @@ from typing import NamedTuple
 
 from runstore.engine.sqlite.arrival import Zones, walk
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.sampling import INDEX_STEP, on_runs_time, share_found, share_meeting
 from runstore.filter.tree import And, Compare, Constant, Entries, Node, OneOf
 from runstore.limits import (
     CANDIDATES_MAX,
     FEW_CANDIDATES,
     LOOKUP_TERMS_MAX,
-    SAMPLE_RUNS,
     TRACE_CANDIDATES_MAX,
     WORD_FORMS_MAX,
 )
 from runstore.model.ids import id_to_bytes
 from runstore.plan.plan import RunScope
 from runstore.sql.sqlite import select
-from runstore.sql.sqlite.columns import ANSWERED_BY_RUNS_TIME
 from runstore.sql.sqlite.lookup import (
     All,
     Any_,
@@ -50,7 +49,6 @@ class Key(NamedTuple):
 
 
 ROOTS = Compare("is_root", "eq", True)
-INDEX_STEP = 0.03  # a run passed over on runs_time, in reads of a run: 0.08 of 2.5 us
 
 
 @dataclass(slots=True)
@@ -307,30 +305,13 @@ class Finder:
 
     def _arrival_is_cheaper(self, expression: Expression) -> bool:
         """A walk in order of start tests some terms on its index alone, and reads only the runs
-        that meet these; a walk in order of arrival reads all the inverted index finds. The
-        newest runs tell which of the two reads less."""
-        terms = [term for term in self.terms() if _on_runs_time(term)]
+        that meet these; a walk in order of arrival reads all the inverted index finds."""
+        terms = [term for term in self.terms() if on_runs_time(term)]
         resolved = self.resolve(self._in_projects(expression))
         if not terms or resolved is None:
             return True
-        sampled = met = 0
-        for pid in self._each_pid():
-            params = Params()
-            compile_ = self._conditions(params, 0)
-            statement = select.sample_time(
-                [compile_.condition(term) for term in terms],
-                self._starts(),
-                params,
-                pid=pid,
-                limit=SAMPLE_RUNS,
-            )
-            for rows, meeting in self.connection.rows(statement):
-                sampled, met = sampled + rows, met + meeting
-            if sampled >= SAMPLE_RUNS:
-                break
-        statement = select.sample_arrival(match_text(resolved), SAMPLE_RUNS)
-        ((hits,),) = self.connection.all(statement)
-        return bool(hits * sampled <= (met + sampled * INDEX_STEP) * SAMPLE_RUNS)
+        share = share_meeting(self.connection, terms, self._each_pid(), self._starts())
+        return share_found(self.connection, match_text(resolved)) <= share + INDEX_STEP
 
     def _each_pid(self) -> list[int]:
         return self.all_pids if self.pids is None else self.pids
@@ -391,11 +372,3 @@ class Finder:
 
 
 NOTHING = '"@"'  # no run has this term: every mark is followed by a text
-
-
-def _on_runs_time(term: Node) -> bool:
-    return (
-        isinstance(term, Compare | OneOf)
-        and term.attribute in ANSWERED_BY_RUNS_TIME
-        and not is_start_test(term)
-    )
