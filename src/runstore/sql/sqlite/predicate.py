@@ -198,8 +198,9 @@ class Conditions:
 
     def _entries(self, node: Entries, r: str) -> str:
         some, none = parts_of(node)
-        found, exact = self._found(node, r)
-        if found is not None and exact and node.family != "tags":
+        # Tags are at hand in the row: to look into them costs less than to ask the index.
+        found, exact = (None, False) if node.family == "tags" else self._found(node, r)
+        if found is not None and exact:
             return found
         conditions = [self._some(part, r) for part in some]
         conditions += [f"({self._some(part, r)} IS NOT TRUE)" for part in none]

@@ -1,0 +1,5 @@
+-- gt(total_cost, 0.01)
+SELECT r.rid, r.start_us, r.id FROM runs AS r INDEXED BY runs_time WHERE r.pid = :p1 AND r.total_cost > :p0 ORDER BY r.start_us DESC, r.id DESC LIMIT :p2;
+-- :p0 = 10000000000
+-- :p1 = 1
+-- :p2 = 101

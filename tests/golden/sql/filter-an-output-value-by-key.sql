@@ -1,0 +1,15 @@
+-- and(eq(output_key, "a.b"), like(output_value, "%x%"))
+SELECT r.rid, r.start_us, r.id FROM runs AS r INDEXED BY runs_time WHERE r.pid = :p3 AND ((r.rid IN (SELECT rowid FROM inverted WHERE inverted MATCH :p1) AND holds(:p2, unpack((SELECT outputs FROM payloads WHERE rid = r.rid))))) ORDER BY r.start_us DESC, r.id DESC LIMIT :p4;
+-- :p0 = '".oa.b"'
+-- :p1 = '".oa.b"'
+-- :p2 = 0
+-- :p3 = 1
+-- :p4 = 101
+-- tests in Python: 1
+
+-- Without the inverted index:
+SELECT r.rid, r.start_us, r.id FROM runs AS r INDEXED BY runs_time WHERE r.pid = :p1 AND (holds(:p0, unpack((SELECT outputs FROM payloads WHERE rid = r.rid)))) ORDER BY r.start_us DESC, r.id DESC LIMIT :p2;
+-- :p0 = 0
+-- :p1 = 1
+-- :p2 = 101
+-- tests in Python: 1

@@ -1,0 +1,3 @@
+SELECT rowid FROM inverted WHERE inverted MATCH :p0 LIMIT :p1;
+-- :p0 = '"@nx"'
+-- :p1 = 2001
