@@ -45,6 +45,7 @@ DEPTH_MAX = 10_000  # ancestors in a dotted_order
 
 # The server.
 BODY_JSON_BYTES_MAX = 8 * MIB  # a body that is neither ingest nor a query: feedback, projects
+HEAD_BYTES_MAX = 64 * 1024  # request line and headers; a link to an attachment is in them
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
 RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that

@@ -11,6 +11,7 @@ import uvicorn
 from runstore.cli.serve import listen
 from runstore.engine.base import Engine
 from runstore.server.app import create_app
+from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, key_hash
 
 
@@ -41,6 +42,7 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings, engine),
+            http=BoundedHttp,
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -19,6 +19,7 @@ from runstore.errors import RunstoreError, StorageError
 from runstore.limits import STOP_SECONDS_MAX
 from runstore.server.app import create_app
 from runstore.server.logs import configure_logs
+from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, SettingsError, settings_from
 
 BACKLOG = 1_024  # connections the kernel holds while we are busy
@@ -55,6 +56,7 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
     server = _AnnouncingServer(
         uvicorn.Config(
             app,
+            http=BoundedHttp,
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -43,7 +43,10 @@ def segment_start_us(text: str) -> int:
     if found is None:
         raise ValueError(f"dotted_order segment {text[-SEGMENT_CHARS:]!r} has no start time")
     year, month, day, hour, minute, second, fraction = found.groups()
-    whole = us_from_text(f"{year}-{month}-{day}T{hour}:{minute}:{second}Z")
+    try:
+        whole = us_from_text(f"{year}-{month}-{day}T{hour}:{minute}:{second}Z")
+    except ValueError as error:
+        raise ValueError(f"dotted_order segment {text[-SEGMENT_CHARS:]!r}: {error}") from None
     return whole // US_PER_S * US_PER_S + int(fraction)
 
 

@@ -43,7 +43,10 @@ def us_from_text(text: str) -> int:
         us = (whole - EPOCH) // timedelta(seconds=1) * US_PER_S
     except OverflowError as error:
         raise ValueError(f"time out of range: {text[:80]!r}") from error
-    return us + int((fraction or "0").ljust(6, "0")[:6])
+    us += int((fraction or "0").ljust(6, "0")[:6])
+    if not START_US_MIN <= us <= START_US_MAX:  # in its own zone it was not
+        raise ValueError(f"time out of range: {text[:80]!r}")
+    return us
 
 
 def us_from_epoch_ms(milliseconds: float) -> int:

@@ -7,6 +7,7 @@ from runstore.errors import SchemaError
 from runstore.wire.values import to_ids, to_int
 
 T = TypeVar("T")
+COUNT_MAX = 2**63 - 1  # there is never more of anything, and engines count in 64 bits
 
 
 class Params:
@@ -34,7 +35,7 @@ class Params:
             return default
         if value < at_least:
             raise SchemaError((("query", name), f"{value} is less than {at_least}"))
-        return value
+        return min(value, COUNT_MAX)
 
     def texts(self, name: str) -> tuple[str, ...] | None:
         """All given, without repeats."""
