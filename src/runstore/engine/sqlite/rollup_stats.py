@@ -52,9 +52,11 @@ _LAST_START = (
     "SELECT r.start_us FROM runs AS r INDEXED BY runs_time WHERE {where}"
     " ORDER BY r.start_us DESC LIMIT 1"
 )
+# `hour + 0` has no affinity, as the expression in the index has none: else it would not be used.
 _VALUES = (
     "SELECT {value} FROM"
-    " (SELECT DISTINCT pid, hour FROM rollups WHERE pid IN (SELECT value FROM json_each({pids}))"
+    " (SELECT DISTINCT pid, hour + 0 AS hour FROM rollups"
+    " WHERE pid IN (SELECT value FROM json_each({pids}))"
     " AND span = 1 AND hour >= {first} AND hour < {last}) AS h"
     " CROSS JOIN runs AS r INDEXED BY {index}"
     " ON r.pid = h.pid AND (r.start_us + 62136000000000000) / 3600000000 = h.hour"
