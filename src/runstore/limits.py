@@ -62,6 +62,7 @@ FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
+FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is estimated
 WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
 ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each

@@ -29,6 +29,7 @@ NARROW = frozenset({"id"})
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few runs would all be read first."""
     monkeypatch.setattr(finder, "CANDIDATES_MAX", 100)
+    monkeypatch.setattr(finder, "FIRST_CANDIDATES", 20)
 
 
 def run_id(number: int) -> str:

@@ -17,11 +17,13 @@ from runstore.filter.tree import And, Compare, Constant, Entries, Node, OneOf
 from runstore.limits import (
     CANDIDATES_MAX,
     FEW_CANDIDATES,
+    FIRST_CANDIDATES,
     LOOKUP_TERMS_MAX,
     TRACE_CANDIDATES_MAX,
     WORD_FORMS_MAX,
 )
 from runstore.model.ids import id_to_bytes
+from runstore.model.jsontext import decode
 from runstore.plan.plan import RunScope
 from runstore.sql.sqlite import select
 from runstore.sql.sqlite.lookup import (
@@ -49,6 +51,7 @@ class Key(NamedTuple):
 
 
 ROOTS = Compare("is_root", "eq", True)
+SURELY_COMMON = 5  # times CANDIDATES_MAX, by an estimate from the newest runs
 
 
 @dataclass(slots=True)
@@ -158,7 +161,7 @@ class Finder:
         expression = self._expression()
         if expression is None:
             return None
-        rids = self._probe(expression)
+        rids = self._probe(self._in_projects(expression))
         if rids is None:
             self.steps.append(f"the inverted index finds more than {CANDIDATES_MAX} runs")
             return None
@@ -175,12 +178,26 @@ class Finder:
         )
 
     def _probe(self, expression: Expression) -> list[int] | None:
-        """Every rid the index finds; None if they are more than CANDIDATES_MAX."""
-        resolved = self.resolve(self._in_projects(expression))
+        """Every rid the index finds; None if they are more than CANDIDATES_MAX, or seem so by far.
+
+        Wrong by that, a walk in order of arrival still reads no more than the index finds."""
+        resolved = self.resolve(expression)
         if resolved is None:
             return []
-        rows = self.connection.all(select.probe(match_text(resolved), CANDIDATES_MAX + 1))
-        return None if len(rows) > CANDIDATES_MAX else [int(row[0]) for row in rows]
+        match = match_text(resolved)
+        rids = self._newest(match, FIRST_CANDIDATES)
+        if len(rids) == FIRST_CANDIDATES:
+            ((newest,),) = self.connection.all(select.newest_rid())
+            passed = newest - rids[-1] + 1
+            if len(rids) * newest > SURELY_COMMON * CANDIDATES_MAX * passed:
+                return None
+            rids = self._newest(match, CANDIDATES_MAX + 1)
+        return None if len(rids) > CANDIDATES_MAX else rids
+
+    def _newest(self, match: str, limit: int) -> list[int]:
+        ((rids,),) = self.connection.all(select.probe(match, limit))
+        found: list[int] = decode(rids)
+        return found
 
     def _in_projects(self, expression: Expression) -> Expression:
         if self.pids is None or set(self.pids) == set(self.all_pids):
@@ -189,25 +206,25 @@ class Finder:
         return All((expression, projects[0] if len(projects) == 1 else Any_(projects)))
 
     def _by_feedback(self) -> Candidates | None:
-        ids = self._feedback_runs(self.terms())
-        if ids is None:
-            return None
-        self.steps.append(f"{len(ids)} runs have such feedback: read these")
-        return Candidates("id", ids)
+        found = self._feedback_runs(self.terms())
+        if found is not None:
+            self.steps.append(f"{len(found.keys)} runs have such feedback: read these")
+        return found
 
-    def _feedback_runs(self, terms: Sequence[Node]) -> list[bytes] | None:
-        """Ids of all runs with the feedback some term asks for, if they are few."""
+    def _feedback_runs(self, terms: Sequence[Node]) -> Candidates | None:
+        """All runs with the feedback some term asks for, if they are few."""
         for term in terms:
             if not isinstance(term, Entries) or term.family != "feedback":
                 continue
-            some, _ = parts_of(term)
+            some, none = parts_of(term)
             for part in some:
                 params = Params()
                 tests = Conditions(params, self._text).feedback_tests(part)
                 statement = select.feedback_runs(tests, params, CANDIDATES_MAX + 1)
                 ids = [row[0] for row in self.connection.all(statement)]
                 if len(ids) <= CANDIDATES_MAX:
-                    return ids
+                    settled = len(some) == 1 and not none
+                    return Candidates("id", ids, (term,) if settled else ())
         return None
 
     def _by_traces(self) -> Candidates | None:
@@ -230,28 +247,22 @@ class Finder:
     def _traces_where(self, node: Node, of_root: bool) -> list[bytes] | None:
         terms = node.terms if isinstance(node, And) else (node,)
         known = lookup(node)
-        kind: KeyKind = "rid"
-        keys: Sequence[int | bytes] | None = None
+        found: Candidates | None = None
         if known is not None and size(known.expression) <= LOOKUP_TERMS_MAX:
-            resolved = self.resolve(known.expression)
-            statement = (
-                None if resolved is None else select.probe(match_text(resolved), CANDIDATES_MAX + 1)
-            )
-            keys = (
-                [] if statement is None else [int(row[0]) for row in self.connection.all(statement)]
-            )
-        if keys is None or len(keys) > CANDIDATES_MAX:
-            kind, keys = "id", self._feedback_runs(terms)
-        if keys is None:
+            rids = self._probe(known.expression)
+            if rids is not None:
+                found = Candidates("rid", rids, terms if known.exact else ())
+        if found is None:
+            found = self._feedback_runs(terms)
+        if found is None:
             return None
         params = Params()
-        conditions = [self._conditions(params, len(keys)).condition(node)]
+        compiler = self._conditions(params, len(found.keys))
+        conditions = [compiler.condition(term) for term in terms if term not in found.settles]
         if of_root:
             conditions.append("r.is_root = 1")
-        rows = self.connection.all(
-            select.traces_of(kind, keys, conditions, params, CANDIDATES_MAX + 1)
-        )
-        return [row[0] for row in rows]
+        statement = select.traces_of(found.kind, found.keys, conditions, params, CANDIDATES_MAX + 1)
+        return [row[0] for row in self.connection.all(statement)]
 
     # Reading.
 

@@ -33,7 +33,11 @@ _ARRIVAL = (
     " FROM inverted CROSS JOIN runs AS r ON r.rid = inverted.rowid"
     " WHERE inverted MATCH {text}{bound} ORDER BY inverted.rowid {direction}"
 )
-_PROBE = "SELECT rowid FROM inverted WHERE inverted MATCH {text} LIMIT {limit}"
+_PROBE = (  # one row, for a Python object a rid would cost more than to find it
+    "SELECT json_group_array(rowid) FROM"
+    " (SELECT rowid FROM inverted WHERE inverted MATCH {text} ORDER BY rowid DESC LIMIT {limit})"
+)
+_NEWEST_RID = "SELECT max(rid) FROM runs"
 _SAMPLE_TIME = (
     "SELECT count(*), count(nullif(meets, 0)) FROM ("
     "SELECT ({meets}) AS meets FROM runs AS r INDEXED BY runs_time"
@@ -179,9 +183,13 @@ def all_rows(
 
 
 def probe(match: str, limit: int) -> Statement:
-    """Up to `limit` rids the index finds."""
+    """The newest `limit` rids the index finds, newest first, as a JSON array."""
     params = Params()
     return Statement.of(_PROBE.format(text=params.bind(match), limit=params.bind(limit)), params)
+
+
+def newest_rid() -> Statement:
+    return Statement.of(_NEWEST_RID, Params())
 
 
 def sample_time(
