@@ -40,12 +40,13 @@ COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction
 DECODE_THREADS = 2  # bodies decoded at the same time: Python code, so more would not be faster
 FEED_BYTES = 256 * 1024  # arrived bytes handed to a decoding thread at once
 NAME_CHARS_MAX = 10_000  # a run's or project's name
-TAGS_MAX = 1_000_000  # tags of one run
+TAGS_MAX = 100_000  # tags of one run; a million held the writer for seconds
 DEPTH_MAX = 10_000  # ancestors in a dotted_order
 
 # The server.
 BODY_JSON_BYTES_MAX = 8 * MIB  # a body that is neither ingest nor a query: feedback, projects
 HEAD_BYTES_MAX = 64 * 1024  # request line and headers; a link to an attachment is in them
+GC_OBJECTS = 50_000  # objects made and not freed before cycles are looked for; about 10 MB
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
 RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that
@@ -66,6 +67,7 @@ FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is es
 WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
 ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
+ROLLUP_TAIL_MAX = 4_000  # runs that came last and are in no rollup: figures read them one by one
 FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
 TRACE_CANDIDATES_MAX = 1_000  # traces read whole rather than tested run by run
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row

@@ -23,6 +23,7 @@ from runstore.limits import (
     NAME_CHARS_MAX,
     PARTS_MAX,
     QUERY_BODY_BYTES_MAX,
+    TAGS_MAX,
 )
 from runstore.server.app import create_app
 from runstore.settings import Settings
@@ -166,7 +167,8 @@ RUNS = [
     create("project with a NUL", 202, session_name="a\x00b"),
     create("project that is half a pair", 202, session_name=SURROGATE),
     create("tags with NULs and half pairs", 202, tags=["\x00", SURROGATE, "", " "]),
-    create("100,000 tags", 202, tags=[f"tag{n}" for n in range(100_000)]),
+    create("100,000 tags", 202, tags=[f"tag{n}" for n in range(TAGS_MAX)]),
+    create("100,001 tags", 422, tags=[str(n) for n in range(TAGS_MAX + 1)]),
     create("tags of tags", 422, tags=[["a"]]),
     create("metadata of NULs and half pairs", 202,
            extra={"metadata": {"\x00": "\x00", SURROGATE: SURROGATE, "": {"": [""]}, "a.b": 1}}),

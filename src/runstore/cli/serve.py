@@ -18,6 +18,7 @@ from runstore.engine.base import Engine
 from runstore.errors import RunstoreError, StorageError
 from runstore.limits import STOP_SECONDS_MAX
 from runstore.server.app import create_app
+from runstore.server.garbage import collect_seldom
 from runstore.server.logs import configure_logs
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, SettingsError, settings_from
@@ -32,6 +33,7 @@ class _AnnouncingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        collect_seldom()
         if self.started:
             print(self.announcement, flush=True)
 

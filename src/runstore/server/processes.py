@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runstore.engine.base import Preparer
 from runstore.model.batch import Batch
+from runstore.server.garbage import collect_seldom
 from runstore.store.blobs import Blobs
 from runstore.wire.encoding import BodyDecoder
 from runstore.wire.ingest import IngestDecoder
@@ -67,6 +68,7 @@ def _start(preparer: Preparer, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the server, which stops us
     _Work.preparer = preparer
     _Work.blobs = Blobs(folder)
+    collect_seldom()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
