@@ -49,7 +49,7 @@ def _delete(
     for row in rows:
         rid, run = run_from_row(row, None)
         gone[run.id] = (rid, run)
-        rollups.note(row[-1], run, -1)
+        rollups.note(row[-1], rid, run, -1)
     deltas: Deltas = {}
     for _, run in gone.values():
         note_change(deltas, run, None)

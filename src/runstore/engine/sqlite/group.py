@@ -216,8 +216,10 @@ class Group:
         shelf = self._shelf
         for state in states:
             if state.old is not None:
-                shelf.rollups.note(shelf.pid_of(state.old.project_id) or 0, state.old, -1)
-            shelf.rollups.note(shelf.pid_of(state.run.project_id) or 0, state.run, 1)
+                pid = shelf.pid_of(state.old.project_id) or 0
+                shelf.rollups.note(pid, state.rid, state.old, -1)
+            pid = shelf.pid_of(state.run.project_id) or 0
+            shelf.rollups.note(pid, state.rid, state.run, 1)
 
     def _total(self, state: State) -> None:
         """The run's own part in its total: new usage for old."""

@@ -4,7 +4,7 @@ A bucket is a number: below 128 µs each value has its own, above each doubling 
 below zero (a run that ended before it started) mirrors what lies above.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 Histogram = dict[str, int]
 """Bucket -> how many. Keys are text, as JSON has them: most are read and written, never compared.
@@ -32,13 +32,14 @@ def bounds(bucket: int) -> tuple[int, int]:
     return low, low + (1 << shift) - 1
 
 
-def count(into: Histogram, us: int, how_many: int) -> None:
-    bucket = str(bucket_of(us))
-    total = into.get(bucket, 0) + how_many
-    if total:
-        into[bucket] = total
-    else:
-        del into[bucket]
+def histogram(values: Iterable[int | None]) -> Histogram:
+    """Of the values there are."""
+    found: Histogram = {}
+    for us in values:
+        if us is not None:
+            bucket = str(bucket_of(us))
+            found[bucket] = found.get(bucket, 0) + 1
+    return found
 
 
 def merge(into: Histogram, more: Mapping[str, int]) -> None:

@@ -2,19 +2,23 @@
 
 A rollup holds the figures of all runs of one kind (type, root or not, status, has an error) that
 started in one span of time: an hour, a day, 32 days. Changes are differences, gathered by hour
-and kind; what a group of writes changes is folded into the three spans once, at its end.
+and kind and written at the end of a group of writes.
+
+Runs that came last, the tail, are in no rollup: a group of few runs would rewrite as many rows as
+one of thousands. A long tail is rolled up as a whole; until then readers read its runs.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
 import orjson
 
-from runstore.engine.sqlite.histogram import Histogram, count, merge
-from runstore.limits import ROLLUPS_KNOWN_MAX
+from runstore.engine.sqlite.figures import totals_of, usage_of
+from runstore.engine.sqlite.histogram import Histogram, bucket_of, histogram, merge
+from runstore.limits import ROLLUP_TAIL_MAX, ROLLUPS_KNOWN_MAX
 from runstore.model.run import Run
 from runstore.model.usage import Sums, add, as_sums
 
@@ -41,6 +45,12 @@ _INSERT = (
 )
 _UPDATE = "UPDATE rollups SET runs = ?, sums = ?, latencies = ?, first_tokens = ? WHERE rollup = ?"
 _DELETE = "DELETE FROM rollups WHERE rollup = ?"
+_TAIL = (
+    "SELECT pid, (start_us + 62136000000000000) / 3600000000, run_type, is_root, status,"
+    " error IS NOT NULL, latency_us, first_token_us - start_us, usage, totals"
+    " FROM runs WHERE rid > ? AND rid <= ?"
+)
+_ROLLED = "UPDATE rolled_up SET rid = ?"
 
 
 def hour_of(us: int) -> int:
@@ -49,6 +59,12 @@ def hour_of(us: int) -> int:
 
 def us_of(hour: int) -> int:
     return hour * HOUR_US + HOURS_FROM_US
+
+
+def rolled_up_to(connection: apsw.Connection) -> int:
+    """The last rid before the tail."""
+    row: Any = connection.execute("SELECT rid FROM rolled_up").fetchone()
+    return int(row[0])
 
 
 @dataclass(slots=True)
@@ -70,7 +86,7 @@ class Rollup:
         merge(self.latencies, more.latencies)
         merge(self.first_tokens, more.first_tokens)
 
-    def row(self) -> tuple[int, bytes | str, str, str | None]:
+    def row(self) -> tuple[int, str, str, str | None]:
         """runs, sums, latencies, first_tokens"""
         first_tokens = orjson.dumps(self.first_tokens).decode() if self.first_tokens else None
         return self.runs, self._sums(), orjson.dumps(self.latencies).decode(), first_tokens
@@ -83,7 +99,7 @@ class Rollup:
             return json.dumps(sums)
 
 
-def rollup_from_row(row: tuple[Any, ...]) -> Rollup:
+def rollup_from_row(row: Sequence[Any]) -> Rollup:
     """Of runs, sums, latencies, first_tokens."""
     runs, sums, latencies, first_tokens = row
     latency_us, usage, totals = json.loads(sums)  # orjson would round what is past 64 bits
@@ -97,68 +113,90 @@ def rollup_from_row(row: tuple[Any, ...]) -> Rollup:
     )
 
 
+_NOTHING = Rollup()
+
+
+_Changes = dict[tuple[int, int, Kind], Rollup]
+"""By project, hour and kind."""
+
+
 class Rollups:
     """The writer's view of the table: differences not yet written, and rows it used last."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._changes: dict[tuple[int, int, Kind], Rollup] = {}
+        self._rolled = rolled_up_to(connection)
+        self._last = self._rolled  # the last rid noted
+        self._changes: _Changes = {}
         self._known: dict[_Key, tuple[int, Rollup]] = {}  # with their row ids, used last at the end
 
-    def note(self, pid: int, run: Run, sign: int) -> None:
+    def note(self, pid: int, rid: int, run: Run, sign: int) -> None:
         """A run that comes (1) or goes (-1); one that changes does both."""
-        start_us = run.start_us
+        if rid > self._rolled:
+            self._last = max(self._last, rid)
+            return
         is_root = run.id == run.trace_id
-        change = self._change(
-            pid, start_us, (run.run_type, is_root, run.status, run.error is not None)
-        )
+        kind = (run.run_type, is_root, run.status, run.error is not None)
+        change = self._change(pid, run.start_us, kind)
         change.runs += sign
         if run.end_us is not None:
-            latency_us = run.end_us - start_us
+            latency_us = run.end_us - run.start_us
             change.latency_us += sign * latency_us
-            count(change.latencies, latency_us, sign)
+            merge(change.latencies, {str(bucket_of(latency_us)): sign})
         if run.first_token_us is not None:
-            count(change.first_tokens, run.first_token_us - start_us, sign)
-        if run.usage:
-            add(change.usage, as_sums(run.usage), sign)
-        if is_root and run.totals:
+            merge(change.first_tokens, {str(bucket_of(run.first_token_us - run.start_us)): sign})
+        add(change.usage, as_sums(run.usage), sign)
+        if is_root:
             add(change.totals, run.totals, sign)
 
-    def note_totals(self, pid: int, start_us: int, kind: Kind, delta: Mapping[str, Any]) -> None:
+    def note_totals(self, pid: int, rid: int, start_us: int, kind: Kind, delta: Sums) -> None:
         """The subtree totals of a stored root change by `delta`."""
-        add(self._change(pid, start_us, kind).totals, delta)
+        if rid <= self._rolled:
+            add(self._change(pid, start_us, kind).totals, delta)
 
     def _change(self, pid: int, start_us: int, kind: Kind) -> Rollup:
-        key = (pid, (start_us - HOURS_FROM_US) // HOUR_US, kind)
-        change = self._changes.get(key)
-        if change is None:
-            change = self._changes[key] = Rollup()
-        return change
+        return self._changes.setdefault((pid, hour_of(start_us), kind), Rollup())
 
     def write(self) -> None:
-        """What was noted, into the table."""
-        nothing = Rollup()
+        """What was noted, into the table, once the runs themselves are written."""
+        if self._last - self._rolled >= ROLLUP_TAIL_MAX:
+            for key, rollup in self._tail():
+                self._changes.setdefault(key, Rollup()).add(rollup)
+            self._rolled = self._last
+            self._connection.execute(_ROLLED, (self._rolled,))
         folded: dict[_Key, Rollup] = {}
         for (pid, hour, kind), change in self._changes.items():
-            if change == nothing:
-                continue
-            for span in SPANS:
-                key = (pid, span, hour - hour % span, kind)
-                into = folded.get(key)
-                if into is None:
-                    into = folded[key] = Rollup()
-                into.add(change)
+            if change != _NOTHING:
+                for span in SPANS:
+                    longer = (pid, span, hour - hour % span, kind)
+                    folded.setdefault(longer, Rollup()).add(change)
         self._changes.clear()
-        for key, change in folded.items():
-            self._write(key, change)
+        for place, change in folded.items():
+            self._write(place, change)
         while len(self._known) > ROLLUPS_KNOWN_MAX:
             del self._known[next(iter(self._known))]
+
+    def _tail(self) -> Iterator[tuple[tuple[int, int, Kind], Rollup]]:
+        """Its figures, read at once: cheaper than noting each run as it comes and changes."""
+        by_place: dict[tuple[Any, ...], list[Any]] = {}
+        for row in self._connection.execute(_TAIL, (self._rolled, self._last)):
+            by_place.setdefault(row[:6], []).append(row)
+        for (pid, hour, run_type, is_root, status, has_error), rows in by_place.items():
+            _, _, _, _, _, _, latencies, first_tokens, usages, totals = zip(*rows, strict=True)
+            rollup = Rollup(
+                runs=len(rows),
+                latency_us=sum(us for us in latencies if us is not None),
+                usage=usage_of(usages),
+                totals=totals_of(totals) if is_root else {},
+                latencies=histogram(latencies),
+                first_tokens=histogram(first_tokens),
+            )
+            yield (pid, hour, (run_type, bool(is_root), status, bool(has_error))), rollup
 
     def _write(self, key: _Key, change: Rollup) -> None:
         known = self._known.pop(key, None) or self._read(key)
         if known is None:
-            rowid = self._insert(key, change)
-            self._known[key] = (rowid, change)
+            self._known[key] = (self._insert(key, change), change)
             return
         rowid, rollup = known
         rollup.add(change)

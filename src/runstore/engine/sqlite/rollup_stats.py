@@ -1,6 +1,7 @@
 """Scope -> figures from rollups, exact. Knows rollups; knows nothing of other filters.
 
-Whole hours come from rollups, what is left at both ends of the window from the runs themselves.
+Whole hours come from rollups; what is left at both ends of the window, and the runs that came last
+and are in no rollup yet, are read one by one.
 A percentile's bucket follows from the histograms; only that bucket's values are read, by index.
 """
 
@@ -12,13 +13,14 @@ from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, chunks
-from runstore.engine.sqlite.histogram import Histogram, bounds, count
+from runstore.engine.sqlite.histogram import Histogram, bounds, histogram, merge
 from runstore.engine.sqlite.rollup import (
     HOUR_US,
     SPANS,
     Kind,
     Rollup,
     hour_of,
+    rolled_up_to,
     rollup_from_row,
     us_of,
 )
@@ -33,7 +35,7 @@ from runstore.model.usage import add
 from runstore.plan.build import only_roots
 from runstore.plan.plan import RunScope, StatsPlan
 from runstore.sql.sqlite.predicate import Conditions, Params
-from runstore.sql.sqlite.select import Statement, all_rows, in_projects, key_list
+from runstore.sql.sqlite.select import Statement, in_projects, key_list
 
 KIND_ATTRIBUTES = {"run_type", "is_root", "status"}
 HOURS_END = -(-hour_of(START_US_MAX + 2 * 24 * HOUR_US) // SPANS[-1]) * SPANS[-1]
@@ -44,6 +46,7 @@ _ROLLUPS = (
     "SELECT run_type, is_root, status, has_error, runs, sums, latencies, first_tokens"
     f" FROM rollups WHERE {_SPAN} AND hour < :last"
 )
+_RUNS = "SELECT {columns}, r.run_type FROM runs AS r {tail} {conditions}"
 _LATEST = (
     "SELECT hour, run_type, is_root, status, has_error FROM rollups"
     " WHERE pid = ? AND span = 1 AND hour >= ? AND hour < ? ORDER BY hour DESC"
@@ -52,16 +55,15 @@ _LAST_START = (
     "SELECT r.start_us FROM runs AS r INDEXED BY runs_time WHERE {where}"
     " ORDER BY r.start_us DESC LIMIT 1"
 )
-# `hour + 0` has no affinity, as the expression in the index has none: else it would not be used.
+# `+h.hour` has no affinity, as the expression in the index has none: else it would not be used.
 _VALUES = (
     "SELECT {value} FROM"
-    " (SELECT DISTINCT pid, hour + 0 AS hour FROM rollups"
-    " WHERE pid IN (SELECT value FROM json_each({pids}))"
+    " (SELECT DISTINCT pid, hour FROM rollups WHERE pid IN (SELECT value FROM json_each({pids}))"
     " AND span = 1 AND hour >= {first} AND hour < {last}) AS h"
     " CROSS JOIN runs AS r INDEXED BY {index}"
-    " ON r.pid = h.pid AND (r.start_us + 62136000000000000) / 3600000000 = h.hour"
-    " WHERE r.is_root IN ({roots}) AND {value} BETWEEN {low} AND {high}"
-    " AND r.{column} IS NOT NULL AND {conditions}"
+    " ON r.pid = h.pid AND (r.start_us + 62136000000000000) / 3600000000 = +h.hour"
+    " WHERE {value} BETWEEN {low} AND {high}"
+    " AND r.{column} IS NOT NULL AND r.rid <= {rolled} AND {conditions}"
 )
 _LATENCY = {"index": "runs_latency", "column": "latency_us", "value": "r.latency_us"}
 _FIRST_TOKEN = {
@@ -142,8 +144,7 @@ class Ranked(Sequence[int]):
     ) -> None:
         self._rolled, self._known, self._read = rolled, known, read
         counts = dict(rolled)
-        for us in known:
-            count(counts, us, 1)
+        merge(counts, histogram(known))
         self._buckets = sorted(map(int, counts))
         self._ends = list(accumulate(counts[str(bucket)] for bucket in self._buckets))
         self._values: dict[int, list[int]] = {}
@@ -178,7 +179,6 @@ class Group:
     kinds: tuple[Node, ...]
     figures: RunFigures = field(default_factory=RunFigures)
     rolled: Rollup = field(default_factory=Rollup)
-    roots: set[bool] = field(default_factory=set)
 
 
 class RollupStats:
@@ -194,6 +194,7 @@ class RollupStats:
         self._whole_trace = only_roots(plan.scope)
         self._first = -(-(asked.low_us - us_of(0)) // HOUR_US)
         self._last = hour_of(asked.high_us)
+        self._rolled = rolled_up_to(connection.raw)
         self._groups: dict[str, Group] = {} if self._by_type else {"": Group(asked.kinds)}
         self._wanted: dict[Kind, Group | None] = {}
 
@@ -202,8 +203,10 @@ class RollupStats:
         if self._pids and self._asked.low_us < self._asked.high_us:
             for low_us, high_us in self._edges():
                 self._add_runs(low_us, high_us)
-            for tile in cover(self._first, self._last):
-                self._add_rollups(*tile)
+            if self._first < self._last:
+                self._add_runs(us_of(self._first), us_of(self._last), tail_only=True)
+                for tile in cover(self._first, self._last):
+                    self._add_rollups(*tile)
         return {name: group.figures for name, group in self._groups.items()}
 
     def stats(self, name: str) -> RunStats:
@@ -242,15 +245,21 @@ class RollupStats:
         parts = (asked.low_us, us_of(self._first)), (us_of(self._last), asked.high_us)
         return [(low_us, high_us) for low_us, high_us in parts if low_us < high_us]
 
-    def _add_runs(self, low_us: int, high_us: int) -> None:
+    def _add_runs(self, low_us: int, high_us: int, *, tail_only: bool = False) -> None:
         params = Params()
         conditions = _conditions(self._asked.kinds, params)
         conditions.append(in_projects(self._pids, params))
         conditions.append(f"r.start_us >= {params.bind(low_us)}")
         conditions.append(f"r.start_us < {params.bind(high_us)}")
         columns = COLUMNS.format(usage="r.totals" if self._whole_trace else "r.usage")
-        statement = all_rows(f"{columns}, r.run_type", conditions, params)
-        for chunk in chunks(self._connection.rows(statement)):
+        text = _RUNS.format(
+            columns=columns,
+            tail=f"NOT INDEXED WHERE r.rid > {params.bind(self._rolled)} AND"
+            if tail_only
+            else "WHERE",
+            conditions=" AND ".join(conditions),
+        )
+        for chunk in chunks(self._connection.rows(Statement.of(text, params))):
             by_type: dict[str | None, list[Row]] = {}
             for row in chunk:
                 by_type.setdefault(row[-1], []).append(row)
@@ -273,20 +282,20 @@ class RollupStats:
     def _add_rollups(self, span: int, first: int, last: int) -> None:
         values = {"pids": key_list(self._pids), "span": span, "first": first, "last": last}
         for row in self._connection.raw.execute(_ROLLUPS, values):
-            kind: Kind = (row[0], bool(row[1]), row[2], bool(row[3]))
+            run_type, is_root, status, has_error, *columns = row
+            kind: Any = (run_type, bool(is_root), status, bool(has_error))
             group = self._group_of(kind)
             if group is None:
                 continue
-            rollup = rollup_from_row(row[4:])
+            rollup = rollup_from_row(columns)
             figures = group.figures
             figures.run_count += rollup.runs
-            if kind[2] == "error":
+            if status == "error":
                 figures.error_count += rollup.runs
-            elif kind[2] == "pending":
+            elif status == "pending":
                 figures.pending_count += rollup.runs
             add(figures.usage, rollup.totals if self._whole_trace else rollup.usage)
             group.rolled.add(rollup)
-            group.roots.add(kind[1])
 
     def _group_of(self, kind: Kind) -> Group | None:
         """None: such runs are not asked for, or in no group."""
@@ -301,7 +310,7 @@ class RollupStats:
         for pid in self._pids:
             found = self._connection.raw.execute(_LATEST, (pid, self._first, self._last))
             for hour, run_type, is_root, status, has_error in found:
-                kind: Kind = (run_type, bool(is_root), status, bool(has_error))
+                kind: Any = (run_type, bool(is_root), status, bool(has_error))
                 if self._group_of(kind) is group:
                     hours[pid] = hour
                     break
@@ -330,9 +339,9 @@ class RollupStats:
                 pids=params.bind(key_list(self._pids)),
                 first=params.bind(self._first),
                 last=params.bind(self._last),
-                roots=", ".join(str(int(is_root)) for is_root in sorted(group.roots)),
                 low=params.bind(low),
                 high=params.bind(high),
+                rolled=params.bind(self._rolled),
                 conditions=" AND ".join(_conditions(group.kinds, params)) or "TRUE",
             )
             return [us for (us,) in self._connection.rows(Statement.of(text, params))]

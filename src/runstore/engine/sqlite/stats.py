@@ -33,8 +33,10 @@ _FEEDBACK_OF = {
     "listed": f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f"
     " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))",
 }
-_FEEDBACK_FIRST = "feedback AS f CROSS JOIN runs AS r ON r.id = f.run_id"
-_RUNS_FIRST = "runs AS r CROSS JOIN feedback AS f ON f.run_id = r.id"
+_FEEDBACK_FIRST = (
+    "feedback AS f NOT INDEXED CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = f.run_id"
+)
+_RUNS_FIRST = "runs AS r CROSS JOIN feedback AS f INDEXED BY feedback_run ON f.run_id = r.id"
 _HAS_MORE = "SELECT 1 FROM feedback LIMIT 1 OFFSET ?"
 
 

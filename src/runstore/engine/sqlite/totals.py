@@ -98,4 +98,5 @@ def apply(
         stored = encode(totals).decode() if totals else None
         connection.execute(_WRITE, (*totals_row(totals), stored, rid))
         if is_root:
-            rollups.note_totals(pid, start_us, (run_type, True, status, bool(has_error)), delta)
+            kind = (run_type, True, status, bool(has_error))
+            rollups.note_totals(pid, rid, start_us, kind, delta)

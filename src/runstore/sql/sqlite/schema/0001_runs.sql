@@ -62,10 +62,10 @@ CREATE INDEX runs_provisional ON runs (parent_id) WHERE provisional = 1;
 -- What rollups leave open of percentiles: the values of one hour in order. By hour, so that new
 -- runs touch few pages. The hour is that of rollups.
 CREATE INDEX runs_latency ON runs (
-    pid, (start_us + 62136000000000000) / 3600000000, is_root, latency_us, run_type
+    pid, (start_us + 62136000000000000) / 3600000000, latency_us, is_root, run_type
 ) WHERE latency_us IS NOT NULL;
 CREATE INDEX runs_first_token ON runs (
-    pid, (start_us + 62136000000000000) / 3600000000, is_root, first_token_us - start_us, run_type
+    pid, (start_us + 62136000000000000) / 3600000000, first_token_us - start_us, is_root, run_type
 ) WHERE first_token_us IS NOT NULL;
 
 -- JSON as it came, zstd-compressed where that helps; read only for the runs of a page.
@@ -129,6 +129,13 @@ CREATE TABLE rollups (
 ) STRICT;
 
 CREATE INDEX rollups_place ON rollups (pid, span, hour, is_root, run_type, status, has_error);
+
+-- One row: rollups tell of all runs up to this rid, and of none after it.
+CREATE TABLE rolled_up (
+    rid INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO rolled_up (rid) VALUES (0);
 
 -- Subtree totals of runs that have not arrived, but whose descendants have.
 CREATE TABLE awaited_totals (
