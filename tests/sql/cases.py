@@ -154,6 +154,7 @@ DRIVERS: list[tuple[str, Callable[[], Statement]]] = [
     ("ask the root of the trace", lambda: _trace(select.root_condition, "root")),
     ("ask any run of the trace", lambda: _trace(select.tree_condition, "w")),
     ("probe the inverted index", lambda: select.probe('"@nx"', 2001)),
+    ("probe for the newest", lambda: select.probe('"@nx"', 200, newest=True)),
     ("ask for the newest rid", select.newest_rid),
     ("list traces", _traces),
     ("list runs with feedback", _feedback),

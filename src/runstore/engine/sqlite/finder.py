@@ -51,7 +51,7 @@ class Key(NamedTuple):
 
 
 ROOTS = Compare("is_root", "eq", True)
-SURELY_COMMON = 5  # times CANDIDATES_MAX, by an estimate from the newest runs
+SURELY_COMMON = 2  # times CANDIDATES_MAX, by an estimate from the newest runs
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ class Finder:
         expression = self._expression()
         if expression is None:
             return None
-        rids = self._probe(self._in_projects(expression))
+        rids = self._probe(expression, in_projects=True)
         if rids is None:
             self.steps.append(f"the inverted index finds more than {CANDIDATES_MAX} runs")
             return None
@@ -177,25 +177,31 @@ class Finder:
             term for term in self.terms() if (known := lookup(term)) is not None and known.exact
         )
 
-    def _probe(self, expression: Expression) -> list[int] | None:
-        """Every rid the index finds; None if they are more than CANDIDATES_MAX, or seem so by far.
+    def _probe(self, expression: Expression, *, in_projects: bool) -> list[int] | None:
+        """Every rid the index finds, perhaps of other projects too; None if they are more than
+        CANDIDATES_MAX, or seem so by far.
 
         Wrong by that, a walk in order of arrival still reads no more than the index finds."""
         resolved = self.resolve(expression)
         if resolved is None:
             return []
-        match = match_text(resolved)
-        rids = self._newest(match, FIRST_CANDIDATES)
+        # Without the projects first: to intersect with all runs of one costs more than few reads.
+        rids = self._rids(match_text(resolved), FIRST_CANDIDATES)
         if len(rids) == FIRST_CANDIDATES:
+            if in_projects:
+                resolved = self.resolve(self._in_projects(expression)) or resolved
+            match = match_text(resolved)
+            rids = self._rids(match, FIRST_CANDIDATES, newest=True)
             ((newest,),) = self.connection.all(select.newest_rid())
-            passed = newest - rids[-1] + 1
+            passed = newest - min(rids, default=newest) + 1
             if len(rids) * newest > SURELY_COMMON * CANDIDATES_MAX * passed:
                 return None
-            rids = self._newest(match, CANDIDATES_MAX + 1)
+            if len(rids) == FIRST_CANDIDATES:
+                rids = self._rids(match, CANDIDATES_MAX + 1)
         return None if len(rids) > CANDIDATES_MAX else rids
 
-    def _newest(self, match: str, limit: int) -> list[int]:
-        ((rids,),) = self.connection.all(select.probe(match, limit))
+    def _rids(self, match: str, limit: int, *, newest: bool = False) -> list[int]:
+        ((rids,),) = self.connection.all(select.probe(match, limit, newest=newest))
         found: list[int] = decode(rids)
         return found
 
@@ -249,7 +255,7 @@ class Finder:
         known = lookup(node)
         found: Candidates | None = None
         if known is not None and size(known.expression) <= LOOKUP_TERMS_MAX:
-            rids = self._probe(known.expression)
+            rids = self._probe(known.expression, in_projects=False)
             if rids is not None:
                 found = Candidates("rid", rids, terms if known.exact else ())
         if found is None:
