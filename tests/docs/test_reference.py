@@ -19,6 +19,10 @@ ROOT = Path(__file__).parents[2]
 WIRE = (ROOT / "docs/wire.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 ERRORS = (ROOT / "docs/errors.md").read_text()
+STORAGE = (ROOT / "docs/storage.md").read_text()
+SCHEMA = "".join(
+    path.read_text() for path in sorted(ROOT.glob("src/runstore/sql/sqlite/schema/*.sql"))
+)
 BOUNDS = Path(str(limits.__file__)).read_text().splitlines()
 
 
@@ -120,3 +124,11 @@ def test_a_bound_a_client_may_meet_is_shown_as_it_is(what: str) -> None:
     number, _, unit = row[1].partition(" ")
     scale = limits.MIB if unit == "MiB" else 1
     assert int(number.replace(",", "")) * scale == BOUNDS_SHOWN[what]
+
+
+@pytest.mark.parametrize(
+    "made", [r"CREATE (?:VIRTUAL )?TABLE (\w+)", r"CREATE (?:UNIQUE )?INDEX (\w+) ON runs "]
+)
+def test_every_table_and_every_index_on_runs_has_its_reason(made: str) -> None:
+    described = {name for row in rows(STORAGE) for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(re.findall(made, SCHEMA)) <= described
