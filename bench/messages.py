@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-HISTORY_CHARS_MAX = 3_500  # older messages are trimmed, as agents do; payloads stay below 6 KB
+HISTORY_CHARS_MAX = 1_500  # older messages are trimmed, as agents do; payloads stay below 4 KB
 _CLASSES = {"human": "HumanMessage", "ai": "AIMessage", "tool": "ToolMessage"}
 
 Json = dict[str, Any]
@@ -37,7 +37,10 @@ class Conversation:
         if kind == "ai":
             message |= {"tool_calls": [], "invalid_tool_calls": []}
         self.messages.append(message)
-        while sum(len(said["content"]) for said in self.messages) > HISTORY_CHARS_MAX:
+        while (
+            len(self.messages) > 1
+            and sum(len(said["content"]) for said in self.messages) > HISTORY_CHARS_MAX
+        ):
             self.messages.pop(0)
 
     def last(self) -> Json:
