@@ -56,7 +56,9 @@ class Server:
             *("--log-level", "warning"),
         ]
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("RUNSTORE_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("RUNSTORE_") or name == "RUNSTORE_INGEST_PROCESSES"
         }
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(

@@ -54,8 +54,8 @@ ATTACHMENT_URL_SECONDS = 24 * 3_600  # how long a signed attachment URL is good
 REQUEST_ID_CHARS_MAX = 128  # longer X-Request-Id values are replaced by our own
 
 # What is derived from a run.
-USAGE_TOKENS_MAX = 10**15  # a larger token count is a sender's mistake, and is ignored
-USAGE_USD_MAX = 10**5  # cost of one run; sums in picodollars then fit 64 bits for long
+USAGE_TOKENS_MAX = 10**12  # a larger token count is a sender's mistake, and is ignored
+USAGE_USD_MAX = 10**4  # cost of one run; 900 such runs in one trace fit 64 bits of picodollars
 USAGE_DETAILS_MAX = 100  # kinds of tokens one run may break its prompt or answer down into
 PRICE_LOOKUPS_MAX = 10_000  # model names whose price is remembered: senders choose the names
 MODEL_NAME_CHARS_MAX = 300  # a longer model name has no price
@@ -80,3 +80,5 @@ DICTIONARY_SAMPLES_MIN = 500  # payloads it is trained on, at least
 INGEST_PROCESSES_MAX = 4  # decoding processes; the one writer is busy with fewer
 PROCESS_BODY_BYTES_MIN = 16 * 1024  # smaller bodies are decoded before another process wakes
 PROCESS_BODY_BYTES_MAX = 8 * MIB  # larger ones are decoded as they arrive, never held whole
+GATHER_MESSAGES = 1_000  # enough for a transaction; with fewer it waits for others
+GATHER_SECONDS = 0.1  # but no longer than this

@@ -325,13 +325,13 @@ def test_a_group_that_fails_leaves_the_rollups_as_they_were(
 
 def test_sums_past_64_bits_stay_exact(tmp_path: Path) -> None:
     memory, sqlite = MemoryEngine(), SqliteEngine(tmp_path)
-    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2, "total_cost": 99_999.5}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2, "total_cost": 9_999.5}
     plan = StatsPlan(scope=build_scope(RunQuery()))
     with limits(1):
-        for first in range(1, 121, 40):
+        for first in range(1, 1_001, 200):
             messages = [
                 create(number, end_us=T0 + 3 * 10**17 // 2, outputs={"usage_metadata": usage})
-                for number in range(first, first + 40)
+                for number in range(first, first + 200)
             ]
             for engine in (memory, sqlite):
                 engine.write([Batch(messages=messages, feedback=[])], T0)

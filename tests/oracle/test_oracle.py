@@ -27,6 +27,7 @@ def small_limits() -> Iterator[None]:
     """Thresholds so low that small forests reach every way of reading."""
     changes = {
         (finder, "CANDIDATES_MAX"): 8,
+        (finder, "FIRST_CANDIDATES"): 4,
         (finder, "TRACE_CANDIDATES_MAX"): 2,
         (finder, "FEW_CANDIDATES"): 4,
         (finder, "WORD_FORMS_MAX"): 2,

@@ -1,6 +1,7 @@
 """What one ingest request brought, decoded."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from runstore.model.feedback import Feedback
 from runstore.model.run import Refusal, RunMessage
@@ -13,6 +14,9 @@ class Batch:
     messages: list[RunMessage] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    values: dict[int, Any] = field(default_factory=dict)
+    """What payloads of `messages` decode to, by id() of their texts, as far as the decoder had to
+    look; spares whoever derives from them a second look. Values may be changed by that."""
 
     def byte_size(self) -> int:
         """About what it holds in memory, in bytes."""

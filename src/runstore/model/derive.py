@@ -23,11 +23,12 @@ class Values:
 
     __slots__ = ("_extra", "_inputs", "_outputs", "_run")
 
-    def __init__(self, run: Run, *, outputs: Any = _UNREAD) -> None:
-        """`outputs`: the value of run.outputs, where the caller has it already."""
+    def __init__(self, run: Run, *, outputs: Any = _UNREAD, extra: Any = _UNREAD) -> None:
+        """`outputs`, `extra`: their values, where the caller has them already."""
         self._run = run
-        self._inputs = self._extra = _UNREAD
+        self._inputs = _UNREAD
         self._outputs = outputs
+        self._extra = extra
 
     @property
     def inputs(self) -> Any:

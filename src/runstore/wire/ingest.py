@@ -202,7 +202,9 @@ class _Parts:
                 message.error = error_text(value)
                 message.payloads[name] = None
             else:
-                message.payloads[name] = shaped(name, value, text)
+                payload = message.payloads[name] = shaped(name, value, text)
+                if payload is text:
+                    self._batch.values[id(text)] = value
         except ValueError as error:
             message.problem = f"{name or 'run'}: {error}"
             if name:

@@ -4,7 +4,7 @@ The costly part of a write. `prepare` does it before the writer's turn, without 
 whole document of a run whose create is in the batch, the payloads alone of one that is patched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,9 @@ class Payload:
             self._packed = self._codec.pack(self.text)
         return self._packed
 
+    def know_value(self, value: Any) -> None:
+        self._value = value
+
     def use(self, codec: Codec) -> None:
         self._codec = codec
 
@@ -67,14 +70,17 @@ class Payload:
 class Payloads:
     """Payloads by the very bytes object: a merge hands on what it does not change."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, values: Mapping[int, Any] | None = None) -> None:
+        """`values`: see Batch."""
         self.codec = codec
         self._known: dict[int, Payload] = {}
+        self._values = {} if values is None else values
 
     def __getstate__(self) -> list[Payload]:
         return list(self._known.values())
 
     def __setstate__(self, payloads: list[Payload]) -> None:
+        self._values = {}
         self._known = {id(payload.text): payload for payload in payloads}
 
     def know(self, text: JsonText, packed: bytes | None, terms: Terms | None) -> None:
@@ -86,7 +92,14 @@ class Payloads:
         if payload is None:
             # It holds its text, so the number stays that of this text.
             payload = self._known[id(text)] = Payload(self.codec, text)
+            payload.know_value(self._values.get(id(text), _UNREAD))
         return payload
+
+    def forget_values(self) -> None:
+        """They are large, and needed no more once terms are made of them."""
+        self._values = {}
+        for payload in self._known.values():
+            payload.know_value(_UNREAD)
 
     def join(self, others: "Payloads") -> None:
         """Take over the payloads of a batch that was prepared, maybe in another process."""
@@ -123,7 +136,12 @@ def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
     """Derives the run's fields, in place, and what is stored beside them."""
     inputs = None if run.inputs is None else payloads.of(run.inputs)
     outputs = None if run.outputs is None else payloads.of(run.outputs)
-    values = Values(run, outputs=None if outputs is None else outputs.value)
+    extra = None if run.extra is None else payloads.of(run.extra)
+    values = Values(
+        run,
+        outputs=None if outputs is None else outputs.value,
+        extra=None if extra is None else extra.value,
+    )
     derive(run, prices, values)
     of_inputs = NO_TERMS if inputs is None else inputs.terms("i")
     of_outputs = NO_TERMS if outputs is None else outputs.terms("o")
@@ -157,7 +175,7 @@ def messages_by_run(batch: Batch) -> dict[str, list[RunMessage]]:
 
 def prepare(batch: Batch, now_us: int, prices: Prices, codec: Codec) -> PreparedBatch:
     prepared: dict[str, PreparedRun] = {}
-    payloads = Payloads(codec)
+    payloads = Payloads(codec, batch.values)
     for run_id, messages in messages_by_run(batch).items():
         if all(message.is_patch for message in messages):
             _prepare_payloads(messages, payloads)
@@ -170,6 +188,7 @@ def prepare(batch: Batch, now_us: int, prices: Prices, codec: Codec) -> Prepared
             continue  # the writer takes this run's messages one by one, and refuses the bad ones
         if run is not None:
             prepared[run_id] = PreparedRun(run, document_of(run, prices, payloads))
+    payloads.forget_values()
     return PreparedBatch(
         messages=batch.messages,
         feedback=batch.feedback,
