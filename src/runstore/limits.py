@@ -82,3 +82,6 @@ PROCESS_BODY_BYTES_MIN = 16 * 1024  # smaller bodies are decoded before another 
 PROCESS_BODY_BYTES_MAX = 8 * MIB  # larger ones are decoded as they arrive, never held whole
 GATHER_MESSAGES = 1_000  # enough for a transaction; with fewer it waits for others
 GATHER_SECONDS = 0.1  # but no longer than this
+IDLE_SECONDS = 0.5  # without a write; then the engine may tidy up
+TIDY_PAUSE_SECONDS = 0.01  # between two steps of that, for whoever wants to write
+TIDY_PAGES = 200  # of the index merged in one step: about 10 ms

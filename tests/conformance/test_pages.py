@@ -256,3 +256,13 @@ def test_a_query_that_has_no_time_left_is_stopped(store: Asked) -> None:
     with pytest.raises(QueryBudgetExceeded):
         store.engine.fetch_runs(plan, deadline_s=0.0)
     assert store.engine.fetch_runs(plan, deadline_s=60.0).runs == []
+
+
+def test_tidying_up_changes_no_answer(store: Asked) -> None:
+    for first in range(0, 60, 3):  # many groups: many segments to merge
+        store.write(*(create(n, name=f"run {n % 7}") for n in range(first + 1, first + 4)))
+    before = store.numbers(filter='eq(name, "run 3")', limit=100)
+    while store.engine.tidy():
+        pass
+    assert store.numbers(filter='eq(name, "run 3")', limit=100) == before
+    assert len(before) == 9

@@ -31,6 +31,16 @@ class RecordingEngine:
         self.writes: list[list[str]] = []
         self.prepared: list[str] = []
         self.act = act
+        self.upkeep = 0  # steps of it that are left
+        self.tidied = threading.Event()
+
+    def tidy(self) -> bool:
+        """Fails at its last step, which must harm nobody."""
+        self.upkeep -= 1
+        if self.upkeep <= 0:
+            self.tidied.set()
+            raise RuntimeError("no more upkeep")
+        return True
 
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         self.prepared += [message.id for message in batch.messages]

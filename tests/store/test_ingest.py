@@ -243,3 +243,37 @@ def test_the_engine_prepares_before_the_writer_sees_it(workers: ThreadPoolExecut
     asyncio.run(scenario())
     writer.close()
     assert (engine.prepared, engine.writes) == (ids(7), [ids(7)])
+
+
+def test_an_idle_writer_tidies_up_and_a_failure_there_harms_nobody(
+    workers: ThreadPoolExecutor,
+) -> None:
+    engine = RecordingEngine()
+    engine.upkeep = 3
+    writer = IngestWriter(engine.as_engine(), workers)
+
+    async def told() -> None:
+        await writer.submit(batch(1))
+        assert await asyncio.to_thread(engine.tidied.wait, 10)
+        assert await writer.submit(batch(2)) == []
+
+    asyncio.run(told())
+    writer.close()
+    assert engine.writes == [ids(1), ids(2)]
+    assert engine.upkeep <= 0
+
+
+def test_a_transaction_waits_a_little_for_a_request_under_way(workers: ThreadPoolExecutor) -> None:
+    engine = RecordingEngine()
+    writer = IngestWriter(engine.as_engine(), workers)
+
+    async def told() -> None:
+        with writer.budget.lease() as lease:
+            lease.grow(1_000)  # its body is coming in
+            first = asyncio.create_task(writer.submit_prepared(batch(1)))
+            await asyncio.sleep(0.01)
+            await asyncio.gather(first, writer.submit_prepared(batch(2), lease))
+
+    asyncio.run(told())
+    writer.close()
+    assert engine.writes == [ids(1, 2)]

@@ -42,6 +42,13 @@ class Engine(Protocol):
         nothing of it was written.
         """
 
+    def tidy(self) -> bool:
+        """A short step of upkeep that makes reading faster, for when nobody writes.
+
+        True: there is more to do. Raises StorageError.
+        """
+        return False
+
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         """One page from one consistent snapshot. No match: an empty page, not an error.
 

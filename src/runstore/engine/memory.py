@@ -40,6 +40,9 @@ class MemoryEngine:
 
     # Writing.
 
+    def tidy(self) -> bool:
+        return False
+
     def preparer(self) -> None:
         return None
 

@@ -24,8 +24,10 @@ from runstore.limits import (
     COMMIT_MESSAGES_MAX,
     GATHER_MESSAGES,
     GATHER_SECONDS,
+    IDLE_SECONDS,
     INGEST_QUEUE_BYTES_MAX,
     RETRY_AFTER_S,
+    TIDY_PAUSE_SECONDS,
 )
 from runstore.model.batch import Batch
 from runstore.model.run import Refusal
@@ -96,6 +98,7 @@ class IngestWriter:
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._closing = False
+        self._is_tidy = False
         self._thread = threading.Thread(target=self._run, name="runstore-writer", daemon=True)
         self._thread.start()
 
@@ -160,8 +163,7 @@ class IngestWriter:
     def _take(self) -> list[_Waiting]:
         """All that waits, up to a transaction's bounds and at least one; [] when closed."""
         with self._wake:
-            while not self._waiting and not self._closing:
-                self._wake.wait()
+            self._wait_for_work()
             self._gather()
             group: list[_Waiting] = []
             messages = weight = 0
@@ -173,6 +175,22 @@ class IngestWriter:
                     break
                 group.append(self._waiting.popleft())
             return group
+
+    def _wait_for_work(self) -> None:
+        """While nothing comes, the engine tidies up, a step at a time."""
+        pause = IDLE_SECONDS
+        while not self._waiting and not self._closing:
+            if self._wake.wait(None if self._is_tidy else pause):
+                continue
+            pause = TIDY_PAUSE_SECONDS
+            self._wake.release()  # whoever comes meanwhile need not wait to be queued
+            try:
+                self._is_tidy = not self._engine.tidy()
+            except Exception:  # as in _commit: the writer must outlive it
+                self._is_tidy = True  # until the next write
+                log.exception("could not tidy up")
+            finally:
+                self._wake.acquire()
 
     def _gather(self) -> None:
         """Wait a little for requests that are on their way: a larger transaction costs less a run.
@@ -190,6 +208,7 @@ class IngestWriter:
 
     def _commit(self, group: list[_Waiting]) -> None:
         started = time.perf_counter()
+        self._is_tidy = False
         try:
             refusals = self._engine.write([one.batch for one in group], self._clock())
         except StorageError as error:

@@ -20,6 +20,7 @@ from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
 from runstore.errors import NotFound, StorageError
+from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_to_bytes
@@ -34,6 +35,8 @@ from runstore.sql.sqlite.codec import Codec
 _REFERENCED = (
     "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM attachments WHERE sha256 = value)"
 )
+
+_MERGE = "INSERT INTO inverted (inverted, rank) VALUES ('merge', ?)"
 
 
 class SqliteEngine:
@@ -107,6 +110,14 @@ class SqliteEngine:
         if dictionary is not None:
             self._codec.learn(dictionary)
         return refusals
+
+    def tidy(self) -> bool:
+        """Merges a few pages of the inverted index: each group of writes left a segment there,
+        and a lookup has to ask every segment."""
+        with self._transaction() as connection:
+            before = connection.total_changes()
+            connection.execute(_MERGE, (TIDY_PAGES,))
+            return connection.total_changes() - before > 1  # FTS5 says so when it did something
 
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         with self._snapshot(deadline_s) as connection:
