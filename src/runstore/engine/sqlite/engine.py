@@ -67,6 +67,7 @@ class SqliteEngine:
         self._readers = Readers(path, self._codec)
 
     def _new_shelf(self) -> Shelf:
+        """Made inside the transaction that needs it: the next writer must not see the old one."""
         return Shelf(
             self._writer.raw, self._prices, self._codec, self._trainer, lambda: str(uuid4())
         )
@@ -162,7 +163,6 @@ class SqliteEngine:
     def update_project(self, project_id: str, changes: Mapping[str, object]) -> Project:
         with self._transaction() as connection:
             project = projects.update(connection, project_id, changes)
-        with self._lock:
             self._shelf = self._new_shelf()
         return project
 
@@ -171,7 +171,6 @@ class SqliteEngine:
             pid, _ = projects.read(connection, project_id)
             shelf = self._shelf
             deletion.delete_project(connection, shelf.awaited_totals, shelf.rollups, pid)
-        with self._lock:
             self._shelf = self._new_shelf()
 
     def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
