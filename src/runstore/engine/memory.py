@@ -19,14 +19,13 @@ from runstore.model.identity import resettle, settle
 from runstore.model.merge import merge
 from runstore.model.metadata import has_entries
 from runstore.model.prices import Prices
-from runstore.model.project import Project, ProjectQuery
+from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
-DEFAULT_PROJECT = "default"  # of creates that name none; source: docs/wire.md#projects
 
 
 class MemoryEngine:

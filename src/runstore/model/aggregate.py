@@ -18,8 +18,6 @@ from runstore.model.stats import FeedbackStats, RunStats
 from runstore.model.times import US_PER_S
 from runstore.model.usage import Sums, add, as_sums
 
-GROUPS = ("name", "run_type", "tag", "metadata")
-
 
 def feedback_stats(records: Iterable[Feedback]) -> dict[str, FeedbackStats]:
     """By key, keys in order of the alphabet. Comments and sources are a sample, newest first."""

@@ -48,8 +48,3 @@ def segment_start_us(text: str) -> int:
     except ValueError as error:
         raise ValueError(f"dotted_order segment {text[-SEGMENT_CHARS:]!r}: {error}") from None
     return whole // US_PER_S * US_PER_S + int(fraction)
-
-
-def ancestors(run_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """All but the run itself, root first."""
-    return run_ids[:-1]

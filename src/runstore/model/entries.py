@@ -19,7 +19,7 @@ def flatten(value: Any) -> list[Entry]:
 
 
 def paths_and_texts(value: Any) -> tuple[set[str], list[str]]:
-    """The distinct paths of `flatten`, and what `leaf_texts` says of its values, in another order:
+    """The distinct paths of `flatten`, and what `leaf_text` sees of its values, in another order:
     what an index needs of a payload, at a third of the price."""
     paths: set[str] = set()
     texts: list[str] = []

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from runstore.model.run import JsonText
 
+DEFAULT_PROJECT = "default"  # of creates that name none; source: docs/wire.md#projects
+
 
 @dataclass(slots=True, kw_only=True)
 class Project:

@@ -12,11 +12,11 @@ from runstore.errors import SchemaError
 from runstore.limits import NAME_CHARS_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX
 from runstore.model.batch import Batch
 from runstore.model.jsontext import encode
+from runstore.model.project import DEFAULT_PROJECT
 from runstore.model.run import PAYLOADS, RUN_TYPES, STATUSES, JsonText, Refusal, RunMessage
 from runstore.wire.body import decode_object
 from runstore.wire.values import shown, to_id, to_text, to_us
 
-DEFAULT_PROJECT = "default"  # where a create goes that names no project, as the SDK's default is
 _AGENT_ADDRESS = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
 
 

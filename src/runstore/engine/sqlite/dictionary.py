@@ -1,7 +1,8 @@
 """Learns a folder's zstd dictionary from the first payloads it is given.
 
 Payloads of one folder repeat each other's keys and phrases; a dictionary of them makes small
-texts a third smaller and faster to pack. Measured: docs/storage.md.
+texts a third smaller and faster to pack. Measured:
+docs/decisions/0008-payload-dictionary.md.
 """
 
 import logging

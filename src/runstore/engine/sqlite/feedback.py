@@ -1,13 +1,12 @@
 """Feedback records in SQLite: rows ⇄ Feedback."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apsw
 
 from runstore.engine.sqlite.connections import Connection
 from runstore.errors import NotFound
-from runstore.limits import CANDIDATES_MAX
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.jsontext import decode, encode
@@ -95,14 +94,6 @@ def feedback_of_runs(
         if rows:
             found[run_id] = [feedback_from_row(row, project_ids) for row in rows]
     return found
-
-
-def select_feedback(connection: Connection, run_ids: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-    """Rows of the records of these runs; for many runs, of all records there are."""
-    if len(run_ids) > CANDIDATES_MAX:
-        return iter(connection.raw.execute(_SELECT))
-    sql = _SELECT + " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))"
-    return iter(connection.raw.execute(sql, (key_list(run_ids),)))
 
 
 def list_feedback(

@@ -17,11 +17,10 @@ from runstore.engine.sqlite.totals import AwaitedTotals
 from runstore.limits import RECENT_INPUTS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
+from runstore.model.project import DEFAULT_PROJECT
 from runstore.model.run import Refusal, RunMessage
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
-
-DEFAULT_PROJECT = "default"  # what the SDK traces to when nobody says a project
 
 _NOTE_ZONE = (
     "INSERT INTO zones (zone, start_min_us, start_max_us) VALUES (?, ?, ?)"

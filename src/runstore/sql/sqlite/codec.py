@@ -10,7 +10,7 @@ import zstandard
 
 from runstore.model.run import JsonText
 
-LEVEL = 1  # measured: docs/storage.md
+LEVEL = 1  # measured: docs/decisions/0008-payload-dictionary.md
 PLAIN_BYTES_MAX = 96  # shorter texts do not shrink
 MAGIC = b"\x28\xb5\x2f\xfd"
 

@@ -17,10 +17,6 @@ class Span(NamedTuple):
     low: int = START_US_MIN
     high: int = START_US_MAX
 
-    @property
-    def is_all(self) -> bool:
-        return self == Span()
-
     def up_to(self, position: Position | None, *, descending: bool) -> "Span":
         """What of it is past a position, or at its start."""
         if position is None:
