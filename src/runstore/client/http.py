@@ -1,0 +1,58 @@
+"""What a call asks of a transport and what it gets back. No I/O, no decisions.
+
+A call is a generator: it yields requests, is sent their answers, and returns its result. The twins
+(aio.py, sync.py) drive the same generator, so both send equal bytes by construction.
+"""
+
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """`path` is below the target's root: "/runs/query". `params` keep their order."""
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None  # None: the client's
+    is_repeatable: bool = True  # may be sent again after a fault of the connection
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """Of status below 400: a transport raises the error that anything else stands for."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+
+Steps = Generator[HttpRequest, HttpResponse, T]
+
+
+class AsyncTransport(Protocol):
+    """Retries, times out and turns error answers into errors of runstore.errors."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse: ...
+
+    def stream(self, request: HttpRequest) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The answer's body in pieces, as they come (server-sent events). Not retried."""
+
+    async def close(self) -> None: ...
+
+
+class SyncTransport(Protocol):
+    """The same, blocking. May be used by several threads at once."""
+
+    def send(self, request: HttpRequest) -> HttpResponse: ...
+
+    def stream(self, request: HttpRequest) -> AbstractContextManager[Iterator[bytes]]: ...
+
+    def close(self) -> None: ...

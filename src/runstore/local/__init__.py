@@ -1,0 +1,1 @@
+"""A folder as a target of the client: the server's app in this process, without a socket."""
