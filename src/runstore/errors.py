@@ -10,6 +10,7 @@ RunstoreError
 ├── Conflict              409
 ├── TooLarge              413  names the limit and its value
 ├── Overloaded            429  come back after `retry_after_s`
+├── UnexpectedAnswer      502  what a server answered is not what it should be
 ├── QueryBudgetExceeded   503  a query that ran past its time
 └── StorageError          503  the folder cannot be opened, read or written
 """
@@ -90,6 +91,13 @@ class Overloaded(RunstoreError):
         return type(self), (str(self), self.retry_after_s)
 
 
+class UnexpectedAnswer(RunstoreError):
+    """Raised by clients: the endpoint is another one, or something between changed the answer."""
+
+    code = "unexpected_answer"
+    status = 502
+
+
 class QueryBudgetExceeded(RunstoreError):
     code = "query_budget_exceeded"
     status = 503
@@ -100,3 +108,30 @@ class StorageError(RunstoreError):
     code = "storage"
     status = 503
     retryable = True
+
+
+class ReadOnly(StorageError):
+    code = "read_only"
+    status = 403
+    retryable = False
+
+
+class FolderNotFound(StorageError):
+    code = "folder_not_found"
+    status = 404
+    retryable = False
+
+
+class FolderBusy(StorageError):
+    """`url` is where the process that writes can be asked; None if it serves nobody."""
+
+    code = "folder_busy"
+    status = 409
+    retryable = False
+
+    def __init__(self, message: str, url: str | None = None) -> None:
+        super().__init__(message)
+        self.url = url
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.url)
