@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from runstore.model.batch import Batch
+from runstore.model.change import ChangePosition, Changes
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
@@ -23,6 +24,10 @@ class Preparer(Protocol):
 
 
 class Engine(Protocol):
+    @property
+    def is_read_only(self) -> bool:
+        """True: whatever would change something raises ReadOnly."""
+
     def preparer(self) -> Preparer | None:
         """None: preparing is too cheap, or cannot be done elsewhere."""
 
@@ -59,6 +64,25 @@ class Engine(Protocol):
 
     def explain_runs(self, plan: RunPlan) -> list[str]:
         """How `fetch_runs` would go about it, a line a step, for people."""
+
+    def last_change(self) -> ChangePosition:
+        """Past everything written so far: where who wants only what comes begins."""
+
+    def changed_runs(
+        self,
+        scope: RunScope,
+        after: ChangePosition,
+        limit: int,
+        *,
+        deadline_s: float | None = None,
+    ) -> Changes:
+        """Runs in the scope among about the next `limit` that were written past `after`.
+
+        None that was written past `after` is left out by who reads on from the position given,
+        but some may be given again. A run is also written when its totals or its feedback change;
+        with root_where or tree_where, when any run of its trace is. The feedback that is taken
+        back does not count.
+        """
 
     def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
         """Figures by group; the key is "" when the plan has no group."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from runstore.engine.memory_view import Deadline, View
 from runstore.errors import Conflict, NotFound
 from runstore.model.batch import Batch
+from runstore.model.change import ChangedRun, ChangePosition, Changes
 from runstore.model.derive import Values, derive
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.identity import resettle, settle
@@ -29,6 +30,8 @@ Changeable = TypeVar("Changeable", Project, Feedback)
 
 
 class MemoryEngine:
+    is_read_only = False
+
     def __init__(self, prices: Prices | None = None) -> None:
         self._prices = Prices.load() if prices is None else prices
         self._lock = threading.RLock()
@@ -36,6 +39,8 @@ class MemoryEngine:
         self._projects: dict[str, Project] = {}
         self._feedback: dict[str, Feedback] = {}
         self._view: View | None = None  # of what is there now; made when it is asked for
+        self._change = 0  # grows with every change
+        self._changed: dict[str, int] = {}  # run id -> its last change, in this order
 
     # Writing.
 
@@ -62,6 +67,7 @@ class MemoryEngine:
                 refusals.append(Refusal(message.id, str(error)))
         for record in batch.feedback:
             self._feedback[record.id] = replace(record)
+            self._note_change(record.run_id)
         return refusals
 
     def _take_message(self, message: RunMessage, now_us: int) -> None:
@@ -78,6 +84,14 @@ class MemoryEngine:
             changed += resettle(run, self._provisional_children)
         for one in changed:
             derive(one, self._prices, Values(one))
+            for run_id in (*one.ancestor_ids, one.id):  # their totals
+                self._note_change(run_id)
+
+    def _note_change(self, run_id: str | None) -> None:
+        if run_id is not None and run_id in self._runs:
+            self._change += 1
+            self._changed.pop(run_id, None)
+            self._changed[run_id] = self._change
 
     def _provisional_children(self, run_id: str) -> Iterable[Run]:
         return [
@@ -115,6 +129,30 @@ class MemoryEngine:
     def explain_runs(self, plan: RunPlan) -> list[str]:
         return [f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"]
 
+    def last_change(self) -> ChangePosition:
+        return ChangePosition(self._change + 1)
+
+    def changed_runs(
+        self,
+        scope: RunScope,
+        after: ChangePosition,
+        limit: int,
+        *,
+        deadline_s: float | None = None,
+    ) -> Changes:
+        with self._lock:
+            later = [(run_id, n) for run_id, n in self._changed.items() if n >= after.seq]
+            ids = {run_id for run_id, _ in later[:limit] if run_id in self._runs}
+            if scope.root_where is not None or scope.tree_where is not None:
+                traces = {self._runs[run_id].trace_id for run_id in ids}
+                ids = {run.id for run in self._runs.values() if run.trace_id in traces}
+            found = self._now().in_scope(scope, Deadline(deadline_s))
+            return Changes(
+                runs=[ChangedRun(run.id, run.status, run.end_us) for run in found if run.id in ids],
+                position=ChangePosition(later[:limit][-1][1] + 1) if later else after,
+                has_more=len(later) > limit,
+            )
+
     def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
         return self._now().stats(plan, Deadline(deadline_s))
 
@@ -142,6 +180,7 @@ class MemoryEngine:
         self._view = None
         for run_id in run_ids:
             del self._runs[run_id]
+            self._changed.pop(run_id, None)
         self._feedback = {
             record.id: record
             for record in self._feedback.values()
@@ -206,6 +245,7 @@ class MemoryEngine:
             self._view = None
             record = _changed(self._record(feedback_id), changes)
             self._feedback[feedback_id] = record
+            self._note_change(record.run_id)
             return self.list_feedback(FeedbackQuery(ids=(feedback_id,)))[0]
 
     def delete_feedback(self, feedback_id: str) -> None:

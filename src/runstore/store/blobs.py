@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from runstore.errors import StorageError
+from runstore.errors import ReadOnly, StorageError
 from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 
@@ -42,16 +42,23 @@ _AWAY = ".away"
 class Blobs:
     """The content-addressed files of one folder. Any thread may call.
 
-    Without `referenced`, as where bodies are only decoded, nothing is ever removed.
+    Without `referenced`, as where bodies are only decoded, nothing is ever removed; with
+    `read_only`, nothing is made either.
     """
 
-    def __init__(self, folder: Path, referenced: Referenced | None = None) -> None:
+    def __init__(
+        self, folder: Path, referenced: Referenced | None = None, *, read_only: bool = False
+    ) -> None:
+        """Raises StorageError."""
         self._folder = folder / "blobs"
         self._incoming = self._folder / "incoming"
-        self._referenced = referenced
+        self._referenced = None if read_only else referenced
+        self._is_read_only = read_only
         self._collector = ThreadPoolExecutor(1, thread_name_prefix="runstore-blobs")
         self._all_waits = threading.Event()
         self._closing = False
+        if read_only:
+            return
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -59,7 +66,9 @@ class Blobs:
             raise StorageError(f"cannot keep attachments in {self._folder}: {error}") from error
 
     def open(self, run_id: str, name: str, mime_type: str) -> "BlobWriter":
-        """The wire's AttachmentSink. Raises StorageError."""
+        """The wire's AttachmentSink. Raises ReadOnly, StorageError."""
+        if self._is_read_only:
+            raise ReadOnly(f"{self._folder.parent} was opened for reading alone")
         return BlobWriter(self, name, mime_type)
 
     def path(self, sha256: str) -> Path | None:

@@ -36,10 +36,15 @@ class Signer:
         self._secret = secret
 
     @classmethod
-    def open(cls, folder: Path) -> "Signer":
-        """The folder's secret, made if there is none. Raises StorageError."""
+    def open(cls, folder: Path, *, read_only: bool = False) -> "Signer":
+        """The folder's secret, made if there is none. Raises StorageError.
+
+        With `read_only`, one that nobody else has is used instead of making the folder's.
+        """
         path = folder / "secret"
         try:
+            if read_only and not path.exists():
+                return cls(secrets.token_bytes(SECRET_BYTES))
             folder.mkdir(parents=True, exist_ok=True)
             _create(path)
             secret = path.read_bytes()

@@ -27,9 +27,9 @@ class Store:
         ingest: IngestWriter | None = None,
         queries: QueryWorkers | None = None,
     ) -> None:
-        """Raises StorageError when the folder cannot be written."""
-        self.signer = Signer.open(folder)
-        self.blobs = Blobs(folder, engine.referenced_blobs)
+        """Raises StorageError when the folder cannot be written, unless the engine only reads."""
+        self.signer = Signer.open(folder, read_only=engine.is_read_only)
+        self.blobs = Blobs(folder, engine.referenced_blobs, read_only=engine.is_read_only)
         self.clock = clock
         self.decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="runstore-decode")
         self.ingest = ingest or IngestWriter(

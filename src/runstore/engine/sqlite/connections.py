@@ -31,14 +31,21 @@ STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the cloc
 class Connection:
     """One apsw connection, used by one thread at a time."""
 
-    def __init__(self, path: Path, codec: Codec, *, read_only: bool) -> None:
+    def __init__(
+        self, path: Path, codec: Codec, *, read_only: bool, immutable: bool = False
+    ) -> None:
+        """`immutable`: nobody writes, and no file may be made beside the database."""
         self._codec = codec
         flags = (
             apsw.SQLITE_OPEN_READONLY
             if read_only
             else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         )
-        self.raw = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+        name = str(path)
+        if immutable:
+            flags |= apsw.SQLITE_OPEN_URI
+            name = f"{path.absolute().as_uri()}?immutable=1"
+        self.raw = apsw.Connection(name, flags=flags, statementcachesize=200)
         self._tests: Sequence[PayloadTest] = ()
         self._deadline: float | None = None
         self.raw.set_busy_timeout(BUSY_MS)
@@ -162,11 +169,21 @@ class Readers:
     def get(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = Connection(self._path, self._codec, read_only=True)
+            connection = self._open()
             self._local.connection = connection
             with self._lock:
                 self._all.append(connection)
         return connection
+
+    def _open(self) -> Connection:
+        return Connection(self._path, self._codec, read_only=True)
+
+    def _drop(self, connection: Connection) -> None:
+        """This thread's; it gets a new one when it asks again."""
+        self._local.connection = None
+        with self._lock:
+            self._all.remove(connection)
+        connection.close()
 
     def close(self) -> None:
         with self._lock:

@@ -10,18 +10,22 @@ from uuid import uuid4
 import apsw
 
 from runstore.engine.sqlite import deletion, feedback, projects
+from runstore.engine.sqlite.changes import changes_after, last_change
 from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
 from runstore.engine.sqlite.document import PreparedBatch, prepare
 from runstore.engine.sqlite.group import Group
+from runstore.engine.sqlite.guests import GuestReaders
+from runstore.engine.sqlite.lock import WriterLock
 from runstore.engine.sqlite.migrate import migrate
 from runstore.engine.sqlite.preparer import SqlitePreparer
 from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch_page
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
-from runstore.errors import NotFound, StorageError
+from runstore.errors import NotFound, ReadOnly, StorageError
 from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
+from runstore.model.change import ChangePosition, Changes
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_to_bytes
 from runstore.model.prices import Prices
@@ -40,31 +44,56 @@ _MERGE = "INSERT INTO inverted (inverted, rank) VALUES ('merge', ?)"
 
 
 class SqliteEngine:
-    """`folder` is made if it is not there. `full_sync`: also survive a loss of power, not only a
-    killed process. Raises StorageError: not a folder of ours, newer than we are, or unreadable."""
+    """Owns `folder`, made if it is not there: no other process writes it until `close`.
+
+    `full_sync`: also survive a loss of power, not only a killed process. `read_only`: changes
+    nothing, and any number of them may be open beside one that writes; the folder need not be
+    there yet.
+    """
 
     def __init__(
-        self, folder: Path, prices: Prices | None = None, *, full_sync: bool = False
+        self,
+        folder: Path,
+        prices: Prices | None = None,
+        *,
+        full_sync: bool = False,
+        read_only: bool = False,
     ) -> None:
+        """Raises FolderBusy if another process writes the folder; StorageError: not a folder of
+        ours, newer than we are, or unreadable. With `read_only`, reading raises these instead."""
+        self.is_read_only = read_only
         self._prices = Prices.load() if prices is None else prices
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make the data folder {folder}: {error}") from error
         self._folder = folder
-        path = folder / DATABASE
         self._codec = Codec()
-        self._trainer = Trainer(self._codec)
-        self._writer = open_writer(path, self._codec, full_sync=full_sync)
-        self._lock = threading.Lock()
+        self._readers: Readers
+        if read_only:
+            self._readers = GuestReaders(folder / DATABASE, self._codec)
+        else:
+            self._open_for_writing(folder / DATABASE, full_sync)
+            self._readers = Readers(folder / DATABASE, self._codec)
+
+    def _open_for_writing(self, path: Path, full_sync: bool) -> None:
         try:
-            migrate(self._writer.raw, str(folder))
-            load_dictionaries(self._writer.raw, self._codec)
-            self._shelf = self._new_shelf()
-        except apsw.Error as error:
-            self._writer.close()
-            raise StorageError(f"cannot open {path}: {error}") from error
-        self._readers = Readers(path, self._codec)
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make the data folder {self._folder}: {error}") from error
+        self._held = WriterLock(self._folder)
+        try:
+            self._lock = threading.Lock()
+            self._trainer = Trainer(self._codec)
+            self._writer = open_writer(path, self._codec, full_sync=full_sync)
+            try:
+                migrate(self._writer.raw, str(self._folder))
+                load_dictionaries(self._writer.raw, self._codec)
+                self._shelf = self._new_shelf()
+            except BaseException:
+                self._writer.close()
+                raise
+        except BaseException as error:
+            self._held.release()
+            if isinstance(error, apsw.Error):
+                raise StorageError(f"cannot open {path}: {error}") from error
+            raise
 
     def _new_shelf(self) -> Shelf:
         """Made inside the transaction that needs it: the next writer must not see the old one."""
@@ -74,7 +103,8 @@ class SqliteEngine:
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
-        """All or nothing. Raises StorageError for what the disk or the database refuses."""
+        """All or nothing. Raises ReadOnly, StorageError for what the disk or database refuses."""
+        self._refuse_if_read_only()
         with self._lock:
             connection = self._writer.raw
             try:
@@ -89,6 +119,10 @@ class SqliteEngine:
                     raise StorageError(f"the data folder could not be written: {error}") from error
                 raise
 
+    def _refuse_if_read_only(self) -> None:
+        if self.is_read_only:
+            raise ReadOnly(f"{self._folder} was opened for reading alone")
+
     @contextmanager
     def _snapshot(self, deadline_s: float | None = None) -> Iterator[Connection]:
         with self._readers.get().snapshot(deadline_s) as connection:
@@ -96,10 +130,11 @@ class SqliteEngine:
 
     # Runs.
 
-    def preparer(self) -> SqlitePreparer:
-        return SqlitePreparer(self._folder, self._prices)
+    def preparer(self) -> SqlitePreparer | None:
+        return None if self.is_read_only else SqlitePreparer(self._folder, self._prices)
 
     def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
+        self._refuse_if_read_only()  # before the work, not after it
         return prepare(batch, now_us, self._prices, self._codec)
 
     def write(self, batches: Sequence[Batch], now_us: int) -> list[list[Refusal]]:
@@ -115,6 +150,8 @@ class SqliteEngine:
     def tidy(self) -> bool:
         """Merges a few pages of the inverted index: each group of writes left a segment there,
         and a lookup has to ask every segment."""
+        if self.is_read_only:
+            return False
         with self._transaction() as connection:
             before = connection.total_changes()
             connection.execute(_MERGE, (TIDY_PAGES,))
@@ -127,6 +164,21 @@ class SqliteEngine:
     def explain_runs(self, plan: RunPlan) -> list[str]:
         with self._snapshot() as connection:
             return fetch_page(connection, plan)[1]
+
+    def last_change(self) -> ChangePosition:
+        with self._snapshot() as connection:
+            return last_change(connection)
+
+    def changed_runs(
+        self,
+        scope: RunScope,
+        after: ChangePosition,
+        limit: int,
+        *,
+        deadline_s: float | None = None,
+    ) -> Changes:
+        with self._snapshot(deadline_s) as connection:
+            return changes_after(connection, scope, after, limit)
 
     def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
         with self._snapshot(deadline_s) as connection:
@@ -193,6 +245,8 @@ class SqliteEngine:
                 setattr(record, name, value)
             pid = self._shelf.pid_of(record.project_id)
             feedback.upsert(connection, [feedback.feedback_row(record, pid)])
+            if record.run_id is not None:
+                self._shelf.changes.note_runs([id_to_bytes(record.run_id)])
         return record
 
     def delete_feedback(self, feedback_id: str) -> None:
@@ -203,5 +257,8 @@ class SqliteEngine:
 
     def close(self) -> None:
         self._readers.close()
+        if self.is_read_only:
+            return
         with self._lock:
             self._writer.close()
+            self._held.release()
