@@ -13,6 +13,9 @@ RunstoreError
 ├── UnexpectedAnswer      502  what a server answered is not what it should be
 ├── QueryBudgetExceeded   503  a query that ran past its time
 └── StorageError          503  the folder cannot be opened, read or written
+    ├── ReadOnly          403  the folder was opened for reading alone
+    ├── FolderNotFound    404  there is no Runstore folder at this path
+    └── FolderBusy        409  another process writes the folder; says which URL to use instead
 """
 
 from typing import ClassVar
