@@ -85,3 +85,27 @@ GATHER_SECONDS = 0.1  # but no longer than this
 IDLE_SECONDS = 0.5  # without a write; then the engine may tidy up
 TIDY_PAUSE_SECONDS = 0.01  # between two steps of that, for whoever wants to write
 TIDY_PAGES = 200  # of the index merged in one step: about 10 ms
+
+# Tails.
+CHANGES_MAX = 20_000  # rows of the log of changes; half an hour of the busiest writer, then coarser
+CHANGES_FOLDED = 16  # its oldest rows that become one
+TAILS_MAX = 64  # tails at the same time; each wakes with every transaction
+TAIL_CHANGES = 500  # changes a tail looks at in one query
+TAIL_PAGE_RUNS = 100  # runs a tail holds at once
+TAIL_PAGE_BYTES = 2 * MIB  # and their bytes: with TAILS_MAX, 128 MiB
+TAIL_SENT_MAX = 5_000  # runs a tail knows it has sent already, as they stand; 1 MB
+TAIL_HEARTBEAT_SECONDS = 15.0  # so often something is sent: proxies drop idle streams after 60 s
+TAIL_POLL_SECONDS = 0.2  # looks for what another process has written
+
+# Writing from a client.
+WRITE_QUEUE_OPERATIONS_MAX = 20_000  # creates, updates, feedback waiting; past it they are dropped
+WRITE_QUEUE_BYTES_MAX = 256 * MIB  # the same in bytes of JSON and attachments
+WRITE_LINGER_SECONDS = 0.1  # a batch that is not full waits so long for more
+WRITE_RETRY_SECONDS_MAX = 300.0  # a batch nobody takes is given up then; a restart takes seconds
+WRITE_RETRY_PAUSE_SECONDS_MAX = 15.0  # between two attempts of a batch
+WRITE_CLOSE_SECONDS = 30.0  # close(), and a program that ends, wait so long for what is queued
+WRITE_COMPRESSED_BYTES_MIN = 2_048  # smaller bodies gain nothing from zstd
+KNOWN_RUNS_MAX = 20_000  # runs whose place in their trace a client remembers; 300 bytes each
+REFUSALS_KEPT_MAX = 100  # newest refusals a client keeps to be asked about
+SERDE_NODES_MAX = 1_000_000  # values in one payload that only Python can turn into JSON
+LIST_PAGE_ITEMS = 100  # projects or feedback per request of a list; LangSmith takes no more

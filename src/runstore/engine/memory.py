@@ -84,8 +84,9 @@ class MemoryEngine:
             changed += resettle(run, self._provisional_children)
         for one in changed:
             derive(one, self._prices, Values(one))
-            for run_id in (*one.ancestor_ids, one.id):  # their totals
-                self._note_change(run_id)
+            if one is not run or run != before:
+                for run_id in (*one.ancestor_ids, one.id):  # their totals
+                    self._note_change(run_id)
 
     def _note_change(self, run_id: str | None) -> None:
         if run_id is not None and run_id in self._runs:

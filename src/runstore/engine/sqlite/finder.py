@@ -100,11 +100,11 @@ class Finder:
         likely = Candidates("id", [id_to_bytes(likely_id)])
         return bool(self._listed(likely, window) or self.keys(window))
 
-    def all_rows(self, columns: str) -> Statement | None:
+    def all_rows(self, columns: str, among: Candidates | None = None) -> Statement | None:
         """Reads `columns` of every run in the scope, in no order; None: there is none."""
         if self.pids == []:
             return None
-        found = self._candidates()
+        found = among or self._candidates()
         params = Params()
         conditions = self._wanted(
             params, CANDIDATES_MAX if found is None else len(found.keys), found

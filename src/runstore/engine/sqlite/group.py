@@ -207,10 +207,13 @@ class Group:
         self._write_new([state for state in changed if state.old is None])
         self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
         self._roll_up(changed)
-        apply(self._connection, self._shelf.awaited_totals, self._shelf.rollups, deltas.items())
+        shelf = self._shelf
+        others = apply(self._connection, shelf.awaited_totals, shelf.rollups, deltas.items())
+        shelf.changes.note([*(state.rid for state in changed), *others])
         self._shelf.rollups.write()
         if self._feedback:
             upsert(self._connection, self._feedback)
+            shelf.changes.note_runs([row[1] for row in self._feedback if row[1] is not None])
 
     def _roll_up(self, states: Sequence[State]) -> None:
         shelf = self._shelf

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.arrival import ZONE_BITS
+from runstore.engine.sqlite.changes import ChangeLog
 from runstore.engine.sqlite.dictionary import Trainer
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.totals import AwaitedTotals
@@ -69,6 +70,7 @@ class Shelf:
         self._by_name = {name: id_from_bytes(raw) for _, raw, name in rows}
         self.awaited_totals = AwaitedTotals(connection)
         self.rollups = Rollups(connection)
+        self.changes = ChangeLog(connection)
         self.input_terms = Recent(RECENT_INPUTS_MAX)
         self.provisional_parents = _ids(connection, _PROVISIONAL_PARENTS)
 

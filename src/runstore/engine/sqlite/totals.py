@@ -84,8 +84,9 @@ def apply(
     awaited: AwaitedTotals,
     rollups: Rollups,
     deltas: Iterable[tuple[str, Sums]],
-) -> None:
-    """Changes the totals of stored runs, and those that are awaited."""
+) -> list[int]:
+    """Changes the totals of stored runs, and those that are awaited. The rids of the former."""
+    changed = []
     for run_id, delta in deltas:
         if not delta:
             continue
@@ -97,6 +98,8 @@ def apply(
         totals = add(sums(text), delta)
         stored = encode(totals).decode() if totals else None
         connection.execute(_WRITE, (*totals_row(totals), stored, rid))
+        changed.append(rid)
         if is_root:
             kind = (run_type, True, status, bool(has_error))
             rollups.note_totals(pid, rid, start_us, kind, delta)
+    return changed
