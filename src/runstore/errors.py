@@ -2,15 +2,19 @@
 
 RunstoreError
 ├── InvalidRequest        400  the request means nothing we can serve; says what instead
-│   ├── FilterError       400  a filter text, with the place in it (filter/errors.py)
-│   └── CursorError       400  a cursor that is damaged or of another query
+│   ├── FilterError       400  a filter text, with the place in it
+│   ├── CursorError       400  a cursor that is damaged or of another query
+│   └── InvalidArgument   400  an argument the client refuses itself; nothing was sent
 ├── SchemaError           422  a body whose shape is wrong, with the path of the field
 ├── Unauthorized          401
+├── Forbidden             403  the key is valid, and may not do this
 ├── NotFound              404
 ├── Conflict              409
 ├── TooLarge              413  names the limit and its value
 ├── Overloaded            429  come back after `retry_after_s`
 ├── UnexpectedAnswer      502  what a server answered is not what it should be
+├── ConnectionFailed      503  the server cannot be reached, or the connection broke
+├── RequestTimeout        504  no answer came in the time allowed
 ├── QueryBudgetExceeded   503  a query that ran past its time
 └── StorageError          503  the folder cannot be opened, read or written
     ├── ReadOnly          403  the folder was opened for reading alone
@@ -18,15 +22,25 @@ RunstoreError
     └── FolderBusy        409  another process writes the folder; says which URL to use instead
 """
 
+import re
+from dataclasses import dataclass
 from typing import ClassVar
+
+SHOWN_CHARS = 120  # of a long filter, round the place
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class RunstoreError(Exception):
-    """`code` is stable and documented in docs/errors.md; `status` is the HTTP status."""
+    """`code` is stable and documented in docs/errors.md; `status` is the HTTP status.
+
+    An error that a server answered has the status and the request id of that answer: its log says
+    more under this id.
+    """
 
     code: ClassVar[str] = "internal"
-    status: ClassVar[int] = 500
+    status: int = 500
     retryable: ClassVar[bool] = False
+    request_id: str | None = None
 
 
 class InvalidRequest(RunstoreError):
@@ -34,8 +48,73 @@ class InvalidRequest(RunstoreError):
     status = 400
 
 
+@dataclass(frozen=True, slots=True)
+class At:
+    """Half-open range [start, end) of one filter text, in code points."""
+
+    start: int
+    end: int
+
+
+class FilterError(InvalidRequest):
+    """A filter that means nothing we can serve. `at` is inside `text` or just past its end.
+
+    `hint` is what to write instead, `allowed` the names that would do, `where` the argument that
+    held the text: "filter", "trace_filter", "tree_filter" or "search_filter".
+    """
+
+    code = "filter_invalid"
+
+    def __init__(
+        self,
+        problem: str,
+        text: str,
+        at: At,
+        hint: str = "",
+        allowed: tuple[str, ...] = (),
+        where: str = "filter",
+        message: str = "",
+    ) -> None:
+        """`message` replaces the one that is made of the rest: a server has said it already."""
+        super().__init__(problem)
+        self.problem, self.text, self.at = problem, text, at
+        self.hint, self.allowed, self.where = hint, allowed, where
+        self._message = message
+
+    def __str__(self) -> str:
+        if self._message:
+            return self._message
+        said_in = "" if self.where == "filter" else f"{self.where}: "
+        lines = [f"{said_in}{self.problem} (column {self.at.start + 1})", *self._shown()]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        if self.allowed:
+            lines.append(f"allowed: {', '.join(self.allowed)}")
+        return "\n".join(lines)
+
+    def _shown(self) -> tuple[str, str]:
+        """The text round the place on one line, and the caret line under it."""
+        first = max(0, self.at.start - SHOWN_CHARS // 2)
+        last = first + SHOWN_CHARS
+        if last >= len(self.text):
+            first, last = max(0, len(self.text) - SHOWN_CHARS), len(self.text)
+        before = "..." if first > 0 else ""
+        after = "..." if last < len(self.text) else ""
+        line = before + _CONTROL.sub(" ", self.text[first:last]) + after
+        width = max(1, min(self.at.end, last) - self.at.start)
+        return line, " " * (len(before) + self.at.start - first) + "^" * width
+
+    def __reduce__(self) -> tuple[object, ...]:
+        parts = (self.problem, self.text, self.at, self.hint, self.allowed, self.where)
+        return type(self), (*parts, self._message)
+
+
 class CursorError(InvalidRequest):
     code = "cursor_invalid"
+
+
+class InvalidArgument(InvalidRequest, ValueError):
+    code = "invalid_argument"
 
 
 class SchemaError(RunstoreError):
@@ -55,6 +134,11 @@ class SchemaError(RunstoreError):
 class Unauthorized(RunstoreError):
     code = "unauthorized"
     status = 401
+
+
+class Forbidden(RunstoreError):
+    code = "forbidden"
+    status = 403
 
 
 class NotFound(RunstoreError):
@@ -99,6 +183,19 @@ class UnexpectedAnswer(RunstoreError):
 
     code = "unexpected_answer"
     status = 502
+
+
+class ConnectionFailed(RunstoreError):
+    code = "connection_failed"
+    status = 503
+    retryable = True
+
+
+class RequestTimeout(RunstoreError):
+    """Not retryable: what was too slow once is too slow again, and the first may still run."""
+
+    code = "request_timeout"
+    status = 504
 
 
 class QueryBudgetExceeded(RunstoreError):
