@@ -61,6 +61,10 @@ PRICE_LOOKUPS_MAX = 10_000  # model names whose price is remembered: senders cho
 MODEL_NAME_CHARS_MAX = 300  # a longer model name has no price
 FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 
+# Frames and transfers of the client.
+PARQUET_GROUP_BYTES = 64 * MIB  # Arrow bytes gathered into one row group: bounds memory
+PARQUET_GROUP_RUNS = 100_000  # runs in one row group, if they are small
+
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
 FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is estimated

@@ -107,7 +107,7 @@ class Run:
         """The field as it came, converted."""
         try:
             return _READ[name](self, self._record())
-        except (ValueError, TypeError, ArithmeticError) as error:
+        except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError) as error:
             raise UnexpectedAnswer(f"run: {name}: {error}") from error
 
     def _record(self) -> Record:
@@ -118,7 +118,7 @@ class Run:
         return found
 
     @property
-    def json(self) -> bytes:
+    def raw_json(self) -> bytes:
         """The run as it came, JSON. Assignments do not change it."""
         return self._json
 
