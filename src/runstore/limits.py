@@ -113,3 +113,17 @@ KNOWN_RUNS_MAX = 20_000  # runs whose place in their trace a client remembers; 3
 REFUSALS_KEPT_MAX = 100  # newest refusals a client keeps to be asked about
 SERDE_NODES_MAX = 1_000_000  # values in one payload that only Python can turn into JSON
 LIST_PAGE_ITEMS = 100  # projects or feedback per request of a list; LangSmith takes no more
+
+# Asking from a client.
+LANGSMITH_PAGE_RUNS = 100  # runs per page of a server that does not say; LangSmith takes no more
+CONNECT_SECONDS = 10.0  # to reach a server; a retry may find another way
+READ_SECONDS = 60.0  # between two pieces of an answer; Runstore's own queries end after 30
+CONNECTIONS_MAX = 20  # one client's connections at the same time
+ATTEMPTS_MAX = 4  # of one request that meets faults
+ATTEMPTS_BUSY_MAX = 10  # of one request that is told to come later
+RETRY_PAUSE_SECONDS = 0.5  # before the second attempt; doubled before each further one
+RETRY_PAUSE_SECONDS_MAX = 10.0  # between two attempts, unless the server asks for more
+RETRY_AFTER_SECONDS_MAX = 60.0  # of a server's Retry-After; a longer one is an error at once
+RETRY_SECONDS_MAX = 120.0  # waited in all for one request
+EMPTY_PAGES_MAX = 1_000  # pages without a run, one after another, that lead to a further one
+ERROR_BODY_CHARS = 500  # shown of an answer that is not of the protocol
