@@ -20,7 +20,16 @@ from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
 from runstore.server.processes import IngestProcesses
 from runstore.server.request_log import RequestLog
-from runstore.server.routes import attachments, feedback, health, info, ingest, runs, sessions
+from runstore.server.routes import (
+    attachments,
+    feedback,
+    health,
+    info,
+    ingest,
+    runs,
+    sessions,
+    tail,
+)
 from runstore.settings import Settings
 from runstore.store.store import Store
 
@@ -33,6 +42,8 @@ ROUTES = [
     Route("/runs/query/validate",  runs.validate_query,         methods=["POST"]),
     Route("/runs/stats",           runs.count_up_runs,          methods=["POST"]),
     Route("/runs/delete",          runs.delete_traces,          methods=["POST"]),
+    Route("/runs/tail",            tail.tail_runs,              methods=["POST"]),
+    Route("/runs/tail",            tail.tail_runs_by_url,       methods=["GET"]),
     Route("/runs/{id}",            runs.read_run,               methods=["GET"]),
     Route("/runs/{id}",            ingest.update_run,           methods=["PATCH"]),
     Route("/feedback",             feedback.create_feedback,    methods=["POST"]),
@@ -55,9 +66,10 @@ ROUTES = [
 # fmt: on
 
 
-def create_app(settings: Settings, engine: Engine) -> Starlette:
+def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) -> Starlette:
     """The app owns `engine` from here on: its shutdown drains the ingest queue and closes it.
 
+    `in_process`: called by the process it runs in (runstore.local), whose requests nobody logs.
     Raises StorageError when the folder of `settings` cannot be written.
     """
     metrics = Metrics()
@@ -78,7 +90,7 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         middleware=[
-            Middleware(RequestLog, metrics=metrics),
+            *([] if in_process else [Middleware(RequestLog, metrics=metrics)]),
             Middleware(Problems),
             Middleware(ApiPrefix),
             _guard(settings),
