@@ -39,9 +39,10 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
         data=folder, api_key_hashes=tuple(map(key_hash, api_keys)), ingest_processes=processes
     )
     listener = listen("127.0.0.1", 0)
+    app = create_app(settings, engine)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, engine),
+            app,
             http=BoundedHttp,
             log_config=None,
             access_log=False,
@@ -56,6 +57,7 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
         # The socket listens already: who connects before the server runs waits for it.
         yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
     finally:
+        app.state.store.tails.close()
         server.should_exit = True
         thread.join(20)
         listener.close()

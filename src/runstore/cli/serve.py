@@ -30,12 +30,17 @@ class _AnnouncingServer(uvicorn.Server):
     """Says where it listens once it does, so that a script may wait for the line."""
 
     announcement = ""
+    app: Starlette
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         collect_seldom()
         if self.started:
             print(self.announcement, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.app.state.store.tails.close()  # they would not end by themselves
+        await super().shutdown(sockets)
 
 
 def serve(said: Mapping[str, object]) -> int:
@@ -68,6 +73,7 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
             ws="none",
         )
     )
+    server.app = app
     server.announcement = announcement(settings, listener.getsockname()[1])
     server.run(sockets=[listener])
     return 0 if server.started else 2

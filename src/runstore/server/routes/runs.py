@@ -35,14 +35,14 @@ READ_SELECT = DEFAULT | {"s3_urls"}
 async def query_runs(request: Request) -> Response:
     """POST /runs/query -> 200 {"runs": [...], "cursors": {"next", "prev"}, ...}"""
     asked = await _decoded(request, decode_run_query)
-    encode = partial(encode_page, asked=asked, attachment_url=_attachment_url(request))
+    encode = partial(encode_page, asked=asked, attachment_url=attachment_urls(request))
     page = await while_connected(request, store_of(request).runs.query(asked.query, encode))
-    return Response(page, headers=_ignored_header(asked.ignored), media_type=JSON)
+    return Response(page, headers=ignored_header(asked.ignored), media_type=JSON)
 
 
 async def read_run(request: Request) -> Response:
     """GET /runs/{id} -> 200, the run; 404"""
-    url = _attachment_url(request)
+    url = attachment_urls(request)
 
     def encode(page: Page) -> bytes:
         run = page.runs[0]
@@ -65,7 +65,7 @@ async def count_up_runs(request: Request) -> Response:
         groups_max=asked.groups_max,
     )
     answer = encode_stats(await while_connected(request, stats), asked)
-    return Response(answer, headers=_ignored_header(asked.ignored), media_type=JSON)
+    return Response(answer, headers=ignored_header(asked.ignored), media_type=JSON)
 
 
 async def validate_query(request: Request) -> Response:
@@ -105,7 +105,7 @@ async def delete_traces(request: Request) -> Response:
     return JSONResponse({"message": f"{deleted} runs deleted", "deleted": deleted})
 
 
-def _ignored_header(names: tuple[str, ...]) -> dict[str, str]:
+def ignored_header(names: tuple[str, ...]) -> dict[str, str]:
     """Body fields that had no effect: a misspelt restriction widens a query silently otherwise."""
     shown = ", ".join(name for name in names if name.isascii() and name.isprintable())
     return {"Runstore-Ignored": shown[:1_000]} if shown else {}
@@ -119,7 +119,8 @@ async def _decoded(request: Request, decode: Callable[[bytes], Asked]) -> Asked:
     return await asyncio.get_running_loop().run_in_executor(pool, decode, body)
 
 
-def _attachment_url(request: Request) -> AttachmentUrl:
+def attachment_urls(request: Request) -> AttachmentUrl:
+    """Links to attachments, good from now on."""
     store = store_of(request)
     now_s = store.clock() // 1_000_000
 
