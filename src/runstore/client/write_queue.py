@@ -23,6 +23,9 @@ from runstore.limits import (
 
 log = logging.getLogger("runstore.client")
 
+# Of a server that is away for a while, or of the proxy before it. Not 500: the batch may be why.
+_PASSING = frozenset({408, 425, 429, 502, 503, 504})
+
 
 @dataclass(frozen=True, slots=True)
 class WriteStats:
@@ -186,7 +189,8 @@ def retry_pause_s(
 
     The transport has already tried several times in each attempt. `jitter` is in [0, 1).
     """
-    if not error.retryable or elapsed_s >= WRITE_RETRY_SECONDS_MAX:
+    passes = error.retryable or error.status in _PASSING
+    if not passes or elapsed_s >= WRITE_RETRY_SECONDS_MAX:
         return None
     asked = float(getattr(error, "retry_after_s", 0) or 0)
     grown = 0.5 * 2 ** min(attempt, 10) * (0.5 + jitter())
