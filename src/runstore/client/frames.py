@@ -17,7 +17,7 @@ import msgspec
 
 from runstore.client.record import ABSENT, Record
 from runstore.client.run import time_from
-from runstore.errors import InvalidRequest, UnexpectedAnswer
+from runstore.errors import InvalidArgument, UnexpectedAnswer
 from runstore.limits import PARQUET_GROUP_BYTES, PARQUET_GROUP_RUNS
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ COLUMNS = (
 def columns_of(select: Iterable[str] | None) -> tuple[Column, ...]:
     """`id` and the columns made of the fields `select` names; without it, those of the default.
 
-    Raises InvalidRequest for a field that has no column.
+    Raises InvalidArgument for a field that has no column.
     """
     if select is None:
         return tuple(column for column in COLUMNS if column.by_default)
     fields = {"id", *select}
     if strange := fields - {column.field for column in COLUMNS}:
         known = ", ".join(dict.fromkeys(column.field for column in COLUMNS))
-        raise InvalidRequest(f"select: {', '.join(sorted(strange))}: no column; one of {known}")
+        raise InvalidArgument(f"select: {', '.join(sorted(strange))}: no column; one of {known}")
     return tuple(column for column in COLUMNS if column.field in fields)
 
 
