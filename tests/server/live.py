@@ -10,6 +10,8 @@ import uvicorn
 
 from runstore.cli.serve import listen
 from runstore.engine.base import Engine
+from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.engine.sqlite.lock import announce
 from runstore.server.app import create_app
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, key_hash
@@ -24,8 +26,6 @@ class Live:
 def open_engine(name: str, folder: Path) -> Engine:
     """ "memory", or "sqlite" in `folder`."""
     if name == "sqlite":
-        from runstore.engine.sqlite.engine import SqliteEngine
-
         return SqliteEngine(folder)
     from runstore.engine.memory import MemoryEngine
 
@@ -55,7 +55,10 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
     thread.start()
     try:
         # The socket listens already: who connects before the server runs waits for it.
-        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        live = Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        if isinstance(engine, SqliteEngine):
+            announce(folder, live.url)
+        yield live
     finally:
         app.state.store.tails.close()
         server.should_exit = True

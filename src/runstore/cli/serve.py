@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
 
 from runstore.engine.base import Engine
+from runstore.engine.sqlite.lock import announce
 from runstore.errors import RunstoreError, StorageError
 from runstore.limits import STOP_SECONDS_MAX
 from runstore.server.app import create_app
@@ -31,11 +33,14 @@ class _AnnouncingServer(uvicorn.Server):
 
     announcement = ""
     app: Starlette
+    folder: Path
+    url = ""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         collect_seldom()
         if self.started:
+            announce(self.folder, self.url)
             print(self.announcement, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -74,7 +79,10 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
         )
     )
     server.app = app
-    server.announcement = announcement(settings, listener.getsockname()[1])
+    server.folder = settings.data
+    port = listener.getsockname()[1]
+    server.url = local_url(settings, port)
+    server.announcement = announcement(settings, port)
     server.run(sockets=[listener])
     return 0 if server.started else 2
 
@@ -100,11 +108,16 @@ def open_engine(settings: Settings) -> Engine:
     return SqliteEngine(settings.data, Prices.load(settings.prices))
 
 
-def announcement(settings: Settings, port: int) -> str:
+def local_url(settings: Settings, port: int) -> str:
+    """Where programs on this machine find the server."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     if settings.host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    url = f"http://{host}:{port}"
+    return f"http://{host}:{port}"
+
+
+def announcement(settings: Settings, port: int) -> str:
+    url = local_url(settings, port)
     return (
         f"Runstore on {url}, data in {os.path.abspath(settings.data)}; "
         f"clients: LANGSMITH_ENDPOINT={url} LANGSMITH_TRACING=true"

@@ -18,7 +18,7 @@ from weakref import WeakSet
 from runstore.client.http import HttpRequest
 from runstore.errors import ReadOnly, StorageError
 from runstore.limits import STOP_SECONDS_MAX
-from runstore.local.exchange import Exchange
+from runstore.local.asgi import AppCall
 
 if TYPE_CHECKING:
     from runstore.local.running import RunningApp
@@ -41,14 +41,14 @@ class OpenFolder:
         self._turn = asyncio.Lock()  # to open an app
         self._reading: RunningApp | None = None
         self._writing: RunningApp | None = None
-        self._exchanges: set[Exchange] = set()  # under way, even if the caller has left
-        self._streams: WeakSet[Exchange] = WeakSet()
+        self._calls: set[AppCall] = set()  # under way, even if the caller has left
+        self._streams: WeakSet[AppCall] = WeakSet()
         self._callers: set[asyncio.Task[Any]] = set()
         # A daemon: the hook at exit closes what was left open, and needs this loop for it.
         self._thread = threading.Thread(target=self._run, name="runstore-folder", daemon=True)
         self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
+    def submit(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
         """`work` on the folder's loop. Raises StorageError once closed, and in a forked process."""
         try:
             if os.getpid() != self._pid:
@@ -72,40 +72,45 @@ class OpenFolder:
         finally:
             self._callers.discard(task)
 
-    async def exchange(self, request: HttpRequest, *, is_endless: bool = False) -> Exchange:
+    async def ask(self, request: HttpRequest, *, is_endless: bool = False) -> AppCall:
         """The request, under way where it can be answered. On the folder's loop.
 
         `is_endless`: the answer ends when its reader leaves, or the folder is closed.
         """
-        exchange = await self._begin(request)
+        call = await self._begin(request)
         if is_endless:
-            self._streams.add(exchange)
-        return exchange
+            self._streams.add(call)
+        return call
 
-    async def _begin(self, request: HttpRequest) -> Exchange:
+    async def _begin(self, request: HttpRequest) -> AppCall:
         if self._writing is not None:
             return self._start(self._writing, request)
-        exchange = self._start(await self._open(read_only=True), request)
+        call = self._start(await self._open(read_only=True), request)
         try:
-            if (await exchange.head()).status != ReadOnly.status:
-                return exchange
+            if (await call.head()).status != ReadOnly.status:
+                return call
         except BaseException:
-            exchange.leave()
+            call.leave()
             raise
         # It would have changed something, and has not: the folder is open to read alone.
-        exchange.leave()
+        call.leave()
         return self._start(await self._open(read_only=False), request)
 
-    def leave(self, exchange: Exchange) -> None:
-        """From any thread."""
-        with suppress(RuntimeError):  # the loop has been closed, and the exchange with it
-            self._loop.call_soon_threadsafe(exchange.leave)
+    def forget(self) -> None:
+        """`release`, for a user that is being collected, perhaps in a thread that is at it."""
+        with suppress(RuntimeError):  # closed already
+            self._loop.call_soon_threadsafe(release, self)
 
-    def _start(self, running: "RunningApp", request: HttpRequest) -> Exchange:
-        exchange = Exchange(running.app, request)
-        self._exchanges.add(exchange)
-        exchange.task.add_done_callback(lambda _: self._exchanges.discard(exchange))
-        return exchange
+    def leave(self, call: AppCall) -> None:
+        """From any thread."""
+        with suppress(RuntimeError):  # the loop has been closed, and the call with it
+            self._loop.call_soon_threadsafe(call.leave)
+
+    def _start(self, running: "RunningApp", request: HttpRequest) -> AppCall:
+        call = AppCall(running.app, request)
+        self._calls.add(call)
+        call.task.add_done_callback(lambda _: self._calls.discard(call))
+        return call
 
     async def _open(self, *, read_only: bool) -> "RunningApp":
         """The app that reads stays when one writes: it may have a stream under way."""
@@ -143,7 +148,7 @@ class OpenFolder:
         """What has begun may end, but nobody waits for the end of a stream."""
         for stream in self._streams:
             stream.leave()
-        under_way = self._callers | {exchange.task for exchange in self._exchanges}
+        under_way = self._callers | {call.task for call in self._calls}
         if under_way:
             await asyncio.wait(under_way, timeout=STOP_SECONDS_MAX)
         for running in (self._writing, self._reading):

@@ -13,14 +13,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runstore.client.exchange import (
+    Answer,
+    Ask,
+    Failure,
+    Reply,
+    Tick,
+    Wait,
+    error_of,
+    exchange,
+)
 from runstore.client.http import AsyncTransport, HttpRequest, HttpResponse, SyncTransport
-from runstore.client.retry import Outcome, seconds_to_wait
-from runstore.errors import StorageError
-from runstore.local.exchange import Exchange, Head
+from runstore.client.retry import Fault
+from runstore.local.asgi import AppCall
 from runstore.local.folder import OpenFolder, acquire, release
-from runstore.local.problems import error_of
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 NEEDED = ("apsw", "filelock", "starlette")  # of runstore[server]; the others come with them
 
 
@@ -51,11 +59,11 @@ class _Folder:
         self._opened = opened
         self._is_closed = False
 
-    def _call(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         if self._is_closed:
             work.close()
-            raise StorageError(f"the client of {self._opened.folder} is closed")
-        return self._opened.call(work)
+            raise RuntimeError("this client is closed; make another one")
+        return self._opened.submit(work)
 
     def _release(self) -> bool:
         """Whether there is an end to wait for. Once; later calls do nothing."""
@@ -64,21 +72,26 @@ class _Folder:
         self._is_closed = True
         return release(self._opened)
 
+    def __del__(self) -> None:
+        """A client that is forgotten does not keep others from writing the folder."""
+        if not self._is_closed:
+            self._opened.forget()
+
 
 class _AsyncFolder(_Folder):
     async def send(self, request: HttpRequest) -> HttpResponse:
-        return await asyncio.wrap_future(self._call(_answer(self._opened, request)))
+        return await asyncio.wrap_future(self._submit(_answer(self._opened, request)))
 
     @asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
-        exchange = await asyncio.wrap_future(self._call(_stream(self._opened, request)))
+        call = await asyncio.wrap_future(self._submit(_stream(self._opened, request)))
         try:
-            yield self._pieces(exchange)
+            yield self._pieces(call)
         finally:
-            self._opened.leave(exchange)
+            self._opened.leave(call)
 
-    async def _pieces(self, exchange: Exchange) -> AsyncIterator[bytes]:
-        while (piece := await asyncio.wrap_future(self._call(exchange.piece()))) is not None:
+    async def _pieces(self, call: AppCall) -> AsyncIterator[bytes]:
+        while (piece := await asyncio.wrap_future(self._submit(call.piece()))) is not None:
             yield piece
 
     async def close(self) -> None:
@@ -88,18 +101,18 @@ class _AsyncFolder(_Folder):
 
 class _SyncFolder(_Folder):
     def send(self, request: HttpRequest) -> HttpResponse:
-        return _result(self._call(_answer(self._opened, request)))
+        return _result(self._submit(_answer(self._opened, request)))
 
     @contextmanager
     def stream(self, request: HttpRequest) -> Iterator[Iterator[bytes]]:
-        exchange = _result(self._call(_stream(self._opened, request)))
+        call = _result(self._submit(_stream(self._opened, request)))
         try:
-            yield self._pieces(exchange)
+            yield self._pieces(call)
         finally:
-            self._opened.leave(exchange)
+            self._opened.leave(call)
 
-    def _pieces(self, exchange: Exchange) -> Iterator[bytes]:
-        while (piece := _result(self._call(exchange.piece()))) is not None:
+    def _pieces(self, call: AppCall) -> Iterator[bytes]:
+        while (piece := _result(self._submit(call.piece()))) is not None:
             yield piece
 
     def close(self) -> None:
@@ -107,7 +120,7 @@ class _SyncFolder(_Folder):
             self._opened.ended.result()
 
 
-def _result(future: Future[Answer]) -> Answer:
+def _result(future: Future[T]) -> T:
     """An interrupted caller takes his request back."""
     try:
         return future.result()
@@ -118,44 +131,46 @@ def _result(future: Future[Answer]) -> Answer:
 
 async def _answer(opened: OpenFolder, request: HttpRequest) -> HttpResponse:
     """Tried again as over HTTP: the app may be as busy as a server."""
-    waited_s = 0.0
-    attempt = 1
-    async with asyncio.timeout(request.timeout_s):
-        while True:
-            head, body = await _once(opened, request)
-            if head.status < 400:
-                return HttpResponse(head.status, body, head.headers)
-            error = error_of(head.status, body)
-            wait_s = seconds_to_wait(
-                attempt,
-                Outcome(None, head.status, error.code, head.headers.get("retry-after")),
-                is_repeatable=request.is_repeatable,
-                waited_s=waited_s,
-                now=datetime.now(UTC),
-                jitter=random.random(),
-            )
-            if wait_s is None:
-                raise error
-            await asyncio.sleep(wait_s)
-            waited_s += wait_s
-            attempt += 1
+    steps = exchange(request, str(opened.folder))
+    step = next(steps)
+    while True:
+        reply: Reply
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            reply = None
+        elif isinstance(step, Ask):
+            reply = Tick(datetime.now(UTC), random.random())
+        else:
+            reply = await _attempt(opened, request)
+        try:
+            step = steps.send(reply)
+        except StopIteration as done:
+            answered: HttpResponse = done.value
+            return answered
 
 
-async def _once(opened: OpenFolder, request: HttpRequest) -> tuple[Head, bytes]:
-    exchange = await opened.exchange(request)
+async def _attempt(opened: OpenFolder, request: HttpRequest) -> Answer | Failure:
+    """No time is set unless one is asked for: the app ends what takes too long by itself."""
     try:
-        return await exchange.head(), await exchange.body()
-    finally:
-        exchange.leave()
+        async with asyncio.timeout(request.timeout_s):
+            call = await opened.ask(request)
+            try:
+                head = await call.head()
+                return Answer(head.status, head.headers, await call.body())
+            finally:
+                call.leave()
+    except TimeoutError:
+        return Failure(Fault.TIMED_OUT, f"none after {request.timeout_s} s")
 
 
-async def _stream(opened: OpenFolder, request: HttpRequest) -> Exchange:
-    exchange = await opened.exchange(request, is_endless=True)
+async def _stream(opened: OpenFolder, request: HttpRequest) -> AppCall:
+    call = await opened.ask(request, is_endless=True)
     try:
-        head = await exchange.head()
-        if head.status >= 400:
-            raise error_of(head.status, await exchange.body())
+        head = await call.head()
+        if head.status >= 300:
+            answer = Answer(head.status, head.headers, await call.body())
+            raise error_of(answer, request, str(opened.folder))
     except BaseException:
-        exchange.leave()
+        call.leave()
         raise
-    return exchange
+    return call

@@ -28,7 +28,7 @@ class Head:
     headers: dict[str, str]
 
 
-class Exchange:
+class AppCall:
     """Starts at once. `head`, then `piece` by `piece`; `leave` when no more is wanted.
 
     The app runs in `task`, at most PIECES_WAITING pieces ahead of who reads its answer.
