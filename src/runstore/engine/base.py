@@ -14,7 +14,7 @@ from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run
 from runstore.model.stats import RunStats
-from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
 
 
 class Preparer(Protocol):
@@ -62,8 +62,8 @@ class Engine(Protocol):
         `deadline_s` seconds.
         """
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        """How `fetch_runs` would go about it, a line a step, for people."""
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        """Does what `fetch_runs` does, and tells how it went about it. Raises as that does."""
 
     def last_change(self) -> ChangePosition:
         """Past everything written so far: where who wants only what comes begins."""

@@ -5,6 +5,7 @@ Nothing survives the process.
 """
 
 import threading
+import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
-from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
 
@@ -127,8 +128,18 @@ class MemoryEngine:
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         return self._now().page(plan, Deadline(deadline_s))
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        return [f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"]
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        started = time.perf_counter()
+        page = self.fetch_runs(plan, deadline_s=deadline_s)
+        seconds = time.perf_counter() - started
+        return Explanation(
+            steps=[f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"],
+            indexes=[],
+            estimated_runs=self.count_runs(plan.scope, deadline_s=deadline_s),
+            actual_runs=len(page.runs),
+            rows_read=len(self._runs),
+            seconds=seconds,
+        )
 
     def last_change(self) -> ChangePosition:
         return ChangePosition(self._change + 1)

@@ -19,7 +19,13 @@ from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
 from runstore.engine.sqlite.migrate import migrate
 from runstore.engine.sqlite.preparer import SqlitePreparer
-from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch_page
+from runstore.engine.sqlite.reader import (
+    Projects,
+    attachments_of,
+    count,
+    explain_page,
+    fetch_page,
+)
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
 from runstore.errors import NotFound, ReadOnly, StorageError
@@ -33,7 +39,7 @@ from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal
 from runstore.model.stats import RunStats
-from runstore.plan.plan import RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
 from runstore.sql.sqlite.codec import Codec
 
 _REFERENCED = (
@@ -159,11 +165,11 @@ class SqliteEngine:
 
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         with self._snapshot(deadline_s) as connection:
-            return fetch_page(connection, plan)[0]
+            return fetch_page(connection, plan)
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        with self._snapshot() as connection:
-            return fetch_page(connection, plan)[1]
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        with self._snapshot(deadline_s) as connection:
+            return explain_page(connection, plan)
 
     def last_change(self) -> ChangePosition:
         with self._snapshot() as connection:

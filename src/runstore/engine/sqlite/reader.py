@@ -3,18 +3,21 @@
 Keys first and payloads last, so that a page costs the same however large payloads are elsewhere.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
+from runstore.engine.sqlite.candidates import Key
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.descent import descendants_of
+from runstore.engine.sqlite.explain import estimated_runs, indexes_of, rows_read
 from runstore.engine.sqlite.feedback import feedback_of_runs
-from runstore.engine.sqlite.finder import Finder, Key
+from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, RUN_COLUMNS, run_from_row
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.query import Page, Position
 from runstore.model.run import Attachment, Run
-from runstore.plan.plan import RunPlan, RunScope
+from runstore.plan.plan import Explanation, RunPlan, RunScope
 from runstore.sql.sqlite.select import Window, key_list
 
 _RUN_BYTES = 500  # about what a run takes in an answer besides its payloads
@@ -61,13 +64,32 @@ def finder(connection: Connection, scope: RunScope, projects: Projects) -> Finde
     return Finder(connection, scope, projects.pids(scope.project_ids), projects.all_pids())
 
 
-def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
-    """The page, and how it was found. Inside a snapshot."""
+def fetch_page(connection: Connection, plan: RunPlan) -> Page:
+    """Inside a snapshot."""
+    projects = Projects(connection)
+    return _fetched(connection, plan, projects, finder(connection, plan.scope, projects))
+
+
+def explain_page(connection: Connection, plan: RunPlan) -> Explanation:
+    """Fetches the page, and tells how. Inside a snapshot."""
+    started = time.perf_counter()
     projects = Projects(connection)
     find = finder(connection, plan.scope, projects)
+    page = _fetched(connection, plan, projects, find)
+    seconds = time.perf_counter() - started
+    return Explanation(
+        steps=find.steps,
+        indexes=indexes_of(connection, find.reads),
+        estimated_runs=estimated_runs(connection, find),
+        actual_runs=len(page.runs),
+        rows_read=rows_read(connection, find.reads),
+        seconds=seconds,
+    )
+
+
+def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Finder) -> Page:
     forward = plan.descending != plan.backward
     keys = find.keys(Window(forward, plan.after, plan.limit + 1))
-    steps = list(find.steps)
     more = len(keys) > plan.limit
     runs, cut = _read_runs(connection, keys[: plan.limit], plan, projects)
     more = more or cut
@@ -84,7 +106,7 @@ def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
     if "child_run_ids" in plan.select:
         page.child_ids = {run.id: _children(connection, run) for run in runs}
         page.descendant_ids = descendants_of(connection, runs)
-    return page, steps
+    return page
 
 
 def count(connection: Connection, scope: RunScope) -> int:
