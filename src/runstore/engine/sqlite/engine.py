@@ -28,7 +28,7 @@ from runstore.engine.sqlite.reader import (
 )
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
-from runstore.errors import NotFound, ReadOnly, StorageError
+from runstore.errors import ReadOnly, StorageError
 from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
@@ -257,9 +257,7 @@ class SqliteEngine:
 
     def delete_feedback(self, feedback_id: str) -> None:
         with self._transaction() as connection:
-            connection.execute("DELETE FROM feedback WHERE id = ?", (id_to_bytes(feedback_id),))
-            if connection.changes() == 0:
-                raise NotFound(f"Feedback {feedback_id} not found")
+            feedback.delete(connection, feedback_id)
 
     def close(self) -> None:
         self._readers.close()

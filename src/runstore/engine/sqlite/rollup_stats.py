@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.feedback_stats import FeedbackReader
 from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, chunks
 from runstore.engine.sqlite.histogram import Histogram, bounds, histogram, merge
 from runstore.engine.sqlite.rollup import (
@@ -197,20 +198,24 @@ class RollupStats:
         self._rolled = rolled_up_to(connection.raw)
         self._groups: dict[str, Group] = {} if self._by_type else {"": Group(asked.kinds)}
         self._wanted: dict[Kind, Group | None] = {}
+        window = asked.low_us, asked.high_us
+        self._feedback = FeedbackReader(connection, pids, window, self._group_name)
 
     def gather(self) -> dict[str, RunFigures]:
         """Counts by group; `stats` tells the rest."""
         if self._pids and self._asked.low_us < self._asked.high_us:
             for low_us, high_us in self._edges():
                 self._add_runs(low_us, high_us)
+                self._feedback.add_records(low_us, high_us)
             if self._first < self._last:
                 self._add_runs(us_of(self._first), us_of(self._last), tail_only=True)
                 for tile in cover(self._first, self._last):
                     self._add_rollups(*tile)
+                    self._feedback.add_tile(tile)
         return {name: group.figures for name, group in self._groups.items()}
 
     def stats(self, name: str) -> RunStats:
-        """Of one group, without feedback."""
+        """Of one group."""
         group = self._groups[name]
         figures, rolled = group.figures, group.rolled
         if rolled.runs:
@@ -235,6 +240,7 @@ class RollupStats:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=figures.last_start_us,
             usage=figures.usage,
+            feedback=self._feedback.stats(name),
         )
 
     def _edges(self) -> list[tuple[int, int]]:
@@ -303,6 +309,11 @@ class RollupStats:
             wanted = all(_holds(node, kind) for node in self._asked.kinds)
             self._wanted[kind] = self._group(kind[0]) if wanted else None
         return self._wanted[kind]
+
+    def _group_name(self, kind: Kind) -> str | None:
+        if self._group_of(kind) is None:
+            return None
+        return kind[0] if self._by_type else ""
 
     def _last_start(self, group: Group) -> int:
         """Of its runs in whole hours, of which there are some."""
