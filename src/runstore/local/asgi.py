@@ -132,7 +132,7 @@ def scope_of(request: HttpRequest) -> Message:
         "method": request.method,
         "scheme": "http",
         "path": unquote(request.path),
-        "raw_path": request.path.encode("ascii"),
+        "raw_path": request.path.encode(),
         "root_path": "",
         "query_string": urlencode(request.params).encode("ascii"),
         "headers": headers,
