@@ -6,9 +6,9 @@ import pytest
 
 from runstore.engine.sqlite import finder
 from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.model.explanation import Explanation
 from runstore.model.query import Position, RunQuery
 from runstore.plan.build import build_plan
-from runstore.plan.plan import Explanation
 from tests.engine.test_finder import NARROW, PROJECT, RUNS, fill, run_id
 
 
@@ -41,7 +41,8 @@ CASES = [
     ("few by the inverted index", {"filter": 'search("longer77")'}, ["inverted", "rid"], 11, 11),
     ("few of them by feedback", {"filter": 'and(eq(feedback_key, "score"), eq(feedback_score, 1))'},
      ["feedback_key", "runs_id"], 75, 75),
-    ("many by the inverted index", {"filter": 'eq(name, "common")'}, ["inverted", "rid"], None, 1285),
+    ("many by the inverted index", {"filter": 'eq(name, "common")'}, ["inverted", "rid"],
+     None, 1285),
     ("a walk to the end", {"filter": "gt(latency, 100)"}, ["runs_time"], RUNS, 0),
     ("a walk in a span", {"start_min_us": 1_700_000_000_000_000 + (RUNS - 5) * 1_000_000},
      ["runs_time"], 5, None),

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run
 from runstore.model.stats import RunStats
-from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 
 class Preparer(Protocol):

@@ -16,6 +16,7 @@ from runstore.errors import Conflict, NotFound
 from runstore.model.batch import Batch
 from runstore.model.change import ChangedRun, ChangePosition, Changes
 from runstore.model.derive import Values, derive
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.identity import resettle, settle
 from runstore.model.merge import merge
@@ -25,7 +26,7 @@ from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
-from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
 

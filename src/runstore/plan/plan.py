@@ -52,15 +52,3 @@ class StatsPlan:
     group_by: str | None = None  # "name", "run_type", "tag" or "metadata"
     group_path: str | None = None  # the metadata key
     groups_max: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """How an engine found the page of a RunPlan, for people."""
-
-    steps: list[str]  # what was decided, in words, one line each
-    indexes: list[str]  # the engine's own names, in order of first use
-    estimated_runs: int | None  # in the scope in all, without counting them; None: nothing tells
-    actual_runs: int  # on the page
-    rows_read: int | None  # rows or index entries looked at to find it; None: not known
-    seconds: float  # to find and read the page

@@ -40,6 +40,7 @@ ROUTES = [
     Route("/runs",                 ingest.create_run,           methods=["POST"]),
     Route("/runs/query",           runs.query_runs,             methods=["POST"]),
     Route("/runs/query/validate",  runs.validate_query,         methods=["POST"]),
+    Route("/runs/query/explain",   runs.explain_query,          methods=["POST"]),
     Route("/runs/stats",           runs.count_up_runs,          methods=["POST"]),
     Route("/runs/delete",          runs.delete_traces,          methods=["POST"]),
     Route("/runs/tail",            tail.tail_runs,              methods=["POST"]),

@@ -32,6 +32,7 @@ from runstore.errors import ReadOnly, StorageError
 from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_to_bytes
 from runstore.model.prices import Prices
@@ -39,7 +40,7 @@ from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal
 from runstore.model.stats import RunStats
-from runstore.plan.plan import Explanation, RunPlan, RunScope, StatsPlan
+from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 from runstore.sql.sqlite.codec import Codec
 
 _REFERENCED = (

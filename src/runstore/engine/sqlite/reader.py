@@ -14,10 +14,11 @@ from runstore.engine.sqlite.explain import estimated_runs, indexes_of, rows_read
 from runstore.engine.sqlite.feedback import feedback_of_runs
 from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, RUN_COLUMNS, run_from_row
+from runstore.model.explanation import Explanation
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.query import Page, Position
 from runstore.model.run import Attachment, Run
-from runstore.plan.plan import Explanation, RunPlan, RunScope
+from runstore.plan.plan import RunPlan, RunScope
 from runstore.sql.sqlite.select import Window, key_list
 
 _RUN_BYTES = 500  # about what a run takes in an answer besides its payloads

@@ -23,6 +23,7 @@ from runstore.server.problems import JSON
 from runstore.server.state import store_of
 from runstore.wire.answer import AttachmentUrl, encode_page, encode_run
 from runstore.wire.body import decode_object
+from runstore.wire.explain import encode_explained
 from runstore.wire.names import DEFAULT, domain_select
 from runstore.wire.query import Fields, decode_run_query
 from runstore.wire.stats import decode_stats_query, encode_stats
@@ -87,6 +88,13 @@ async def validate_query(request: Request) -> Response:
     except InvalidRequest as error:
         errors.append({"field": "body", "message": str(error)})
     return JSONResponse({"valid": not errors, "errors": errors})
+
+
+async def explain_query(request: Request) -> Response:
+    """POST /runs/query/explain -> 200 {"filter", "steps", "indexes", "rows_read", "hints", ...}"""
+    asked = await _decoded(request, decode_run_query)
+    told = await while_connected(request, store_of(request).runs.explain(asked.query))
+    return Response(encode_explained(told), headers=ignored_header(asked.ignored), media_type=JSON)
 
 
 async def delete_traces(request: Request) -> Response:
