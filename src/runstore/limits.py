@@ -64,6 +64,11 @@ FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 # Frames and transfers of the client.
 PARQUET_GROUP_BYTES = 64 * MIB  # Arrow bytes gathered into one row group: bounds memory
 PARQUET_GROUP_RUNS = 100_000  # runs in one row group, if they are small
+RATE_WINDOW_SECONDS = 10.0  # LangSmith counts requests per 10 s, and so do we
+REFUSALS_KEPT_MAX = 1_000  # refusals a ledger tells one by one; its counts are of all
+TRANSFER_CHUNK_RUNS = 200  # runs compared with the target at once
+TRANSFER_CHUNK_BYTES = 32 * MIB  # or so many bytes of them
+LINE_BYTES_MAX = 256 * MIB  # one line of a JSONL file: a run with every payload at its bound
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first

@@ -1,0 +1,179 @@
+"""What travels: a run with its project's name, its feedback and its attachments. Knows no target.
+
+    content   what a transfer must keep: CONTENT, the project's name, feedback, attachments' names
+    derived   what every server makes of the content again: tokens, costs, figures, thread_id
+
+Two bundles are the same when their contents are, whatever the order of keys, the spelling of times
+or who received them when. Absent, null and empty are one.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from runstore.client.run import time_from
+from runstore.model.ids import canonical_id
+
+CONTENT = (
+    "id", "trace_id", "parent_run_id", "dotted_order", "name", "run_type", "start_time",
+    "end_time", "status", "error", "inputs", "outputs", "extra", "events", "serialized", "tags",
+    "reference_example_id",
+)  # fmt: skip
+FEEDBACK_CONTENT = (
+    "id", "run_id", "key", "score", "value", "comment", "correction", "feedback_source", "extra",
+    "created_at", "modified_at", "comparative_experiment_id", "feedback_group_id",
+)  # fmt: skip
+_TIMES = frozenset({"start_time", "end_time", "created_at", "modified_at"})
+_DEPTH_KEY = "ls_run_depth"  # servers put it into metadata
+_SORTED = orjson.OPT_SORT_KEYS
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NULL = b"null"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedContent:
+    """An attachment on its way. `read` may download."""
+
+    name: str
+    mime_type: str | None
+    read: Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class Bundle:
+    """`fields`: wire name -> JSON; nulls are left out. `project`: None when it has none."""
+
+    id: str
+    fields: dict[str, bytes]
+    project: str | None = None
+    feedback: list[dict[str, Any]] = field(default_factory=list)
+    attachments: list[AttachedContent] = field(default_factory=list)
+    _content: dict[str, Any] | None = field(default=None, repr=False)
+
+    def content(self) -> dict[str, Any]:
+        """Canonical: equal contents are equal dicts. Attachments by name and type alone."""
+        if self._content is None:
+            found: dict[str, Any] = {}
+            for name in CONTENT:
+                if (text := self.fields.get(name)) is not None:
+                    found[name] = _canonical(name, _value(text))
+            found["project"] = self.project
+            found["feedback"] = sorted(map(feedback_content, self.feedback), key=_id)
+            found["attachments"] = sorted([one.name, one.mime_type] for one in self.attachments)
+            self._content = {name: value for name, value in found.items() if _is_said(value)}
+        return self._content
+
+    def digest(self) -> bytes:
+        """SHA-256 of the content. Raises what reading an attachment's bytes raises."""
+        return digest(self.content())
+
+
+def digest(content: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(orjson.dumps(content, option=_SORTED)).digest()
+
+
+def fields_of(run: bytes) -> dict[str, bytes]:
+    """One run's JSON -> its fields. Raises ValueError for what is no object with an id."""
+    try:
+        fields = {name: bytes(raw) for name, raw in _FIELDS.decode(run).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+    return {name: text for name, text in fields.items() if text != _NULL}
+
+
+def id_of(fields: Mapping[str, bytes]) -> str:
+    """Raises ValueError."""
+    value = _value(fields.get("id", _NULL))
+    if value is None:
+        raise ValueError("id: missing")
+    try:
+        return canonical_id(str(value))
+    except ValueError:
+        raise ValueError(f"id: {str(value)[:80]!r} is not a UUID") from None
+
+
+def text_of(fields: Mapping[str, bytes], name: str) -> str | None:
+    value = _value(fields.get(name, _NULL))
+    return value if isinstance(value, str) and value else None
+
+
+def feedback_content(record: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name in FEEDBACK_CONTENT:
+        value = _canonical(name, record.get(name))
+        if name == "score" and isinstance(value, int):
+            value = float(value)
+        if _is_said(value):
+            found[name] = value
+    return found
+
+
+def lacking(there: Bundle, one: Bundle, *, feedback: bool = True) -> list[str]:
+    """The names of what `there` does not have as `one` has it. What it has beyond that is its own.
+
+    `feedback`: its records too.
+    """
+    mine, others = one.content(), there.content()
+    names = [
+        name for name in (*CONTENT, "project") if name in mine and mine[name] != others.get(name)
+    ]
+    have = others.get("attachments", ())
+    if any(pair not in have for pair in mine.get("attachments", ())):
+        names.append("attachments")
+    if feedback and lacking_feedback(there, one):
+        names.append("feedback")
+    return names
+
+
+def lacking_feedback(there: Bundle | None, one: Bundle) -> list[dict[str, Any]]:
+    """The records of `one` that `there` does not have as they are."""
+    have = {
+        record.get("id"): feedback_content(record) for record in (there.feedback if there else ())
+    }
+    return [
+        record for record in one.feedback if have.get(record.get("id")) != feedback_content(record)
+    ]
+
+
+def _canonical(name: str, value: Any) -> Any:
+    if name in _TIMES and isinstance(value, str):
+        try:
+            time = time_from(value)
+        except ValueError:
+            return value
+        return None if time is None else time.isoformat()
+    if name == "tags" and isinstance(value, list):
+        return sorted(map(str, value))  # a set: servers join them in the order of arrival
+    if name == "extra" and isinstance(value, dict) and isinstance(value.get("metadata"), dict):
+        metadata = {key: one for key, one in value["metadata"].items() if key != _DEPTH_KEY}
+        rest = {key: one for key, one in value.items() if key != "metadata"}
+        return {**rest, "metadata": metadata} if metadata else rest
+    return value
+
+
+def _value(text: bytes) -> Any:
+    """JSON that Python cannot hold (half a surrogate pair) is compared as it is written."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text.decode("utf-8", "replace")
+
+
+def _is_said(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
+
+
+def _id(record: Mapping[str, Any]) -> str:
+    return str(record.get("id", ""))
+
+
+def joined(fields: Mapping[str, bytes], more: Mapping[str, bytes]) -> bytes:
+    """One JSON object of both, unparsed. `more` wins."""
+    parts: Sequence[bytes] = [
+        orjson.dumps(name) + b":" + text for name, text in {**fields, **more}.items()
+    ]
+    return b"{" + b",".join(parts) + b"}"
