@@ -1,0 +1,8 @@
+"""F."""
+
+
+class Expression:
+    pass
+
+
+F = Expression()
