@@ -110,6 +110,7 @@ TAIL_POLL_SECONDS = 0.2  # looks for what another process has written
 WRITE_QUEUE_OPERATIONS_MAX = 20_000  # creates, updates, feedback waiting; past it they are dropped
 WRITE_QUEUE_BYTES_MAX = 256 * MIB  # the same in bytes of JSON and attachments
 WRITE_LINGER_SECONDS = 0.1  # a batch that is not full waits so long for more
+WRITE_IDLE_SECONDS = 5.0  # a thread that sends ends after so long without a write
 WRITE_RETRY_SECONDS_MAX = 300.0  # a batch nobody takes is given up then; a restart takes seconds
 WRITE_RETRY_PAUSE_SECONDS_MAX = 15.0  # between two attempts of a batch
 WRITE_CLOSE_SECONDS = 30.0  # close(), and a program that ends, wait so long for what is queued

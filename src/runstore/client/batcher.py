@@ -1,7 +1,8 @@
 """Writes in the background: one thread (ThreadWriter) or one task (TaskWriter) empties the queue.
 
 Both do the same: wait for a batch, send it, wait and send again while the server is away, count.
-What is still queued when the program ends is sent then, for at most WRITE_CLOSE_SECONDS.
+Each begins with a write and ends when there is nothing to do, so a forgotten client leaves nothing
+behind. What is still queued when the program ends is sent then, for at most WRITE_CLOSE_SECONDS.
 
 A process made by fork has no thread of its own and begins with an empty queue; what waited is
 sent by its parent. A connection must not be shared with it: make a new client after a fork.
@@ -23,7 +24,7 @@ from runstore.client.calls.ingest import IngestTerms, Write, read_terms, send_ba
 from runstore.client.http import Steps
 from runstore.client.write_queue import WriteQueue, WriteStats, log, retry_pause_s
 from runstore.errors import InvalidRequest, RunstoreError
-from runstore.limits import WRITE_CLOSE_SECONDS, WRITE_LINGER_SECONDS
+from runstore.limits import WRITE_CLOSE_SECONDS, WRITE_IDLE_SECONDS, WRITE_LINGER_SECONDS
 
 assert concurrent.futures.thread
 
@@ -68,7 +69,7 @@ def _closed() -> InvalidRequest:
 
 
 class ThreadWriter:
-    """Of the sync client. The thread begins with the first write."""
+    """Of the sync client. May be used by several threads."""
 
     def __init__(
         self,
@@ -119,8 +120,9 @@ class ThreadWriter:
             self._is_closing = True
             self._give_up_at = min(self._give_up_at, time.monotonic() + timeout_s)
             self._queue.changed.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
         self._queue.drop_all(f"not sent within {timeout_s:g} s of closing")
         _writers.discard(self)
 
@@ -134,10 +136,15 @@ class ThreadWriter:
             self._send(batch)
 
     def _await_batch(self) -> list[Write]:
-        """The next batch, full or after a short wait; empty when closed and nothing is left."""
+        """The next batch, full or after a short wait; empty: the thread ends."""
         queue, courier = self._queue, self._courier
         with queue.changed:
-            queue.changed.wait_for(lambda: not queue.is_empty or self._is_closing)
+            queue.changed.wait_for(
+                lambda: not queue.is_empty or self._is_closing, WRITE_IDLE_SECONDS
+            )
+            if queue.is_empty:
+                self._thread = None  # the next write begins another
+                return []
             queue.changed.wait_for(
                 lambda: (
                     self._is_closing
@@ -209,8 +216,9 @@ class TaskWriter:
         if self._is_closing:
             raise _closed()
         taken = self._queue.put(write)
-        self._begin()
-        self._wake.set()
+        if taken:
+            self._begin()
+            self._wake.set()
         return taken
 
     async def flush(self, timeout_s: float | None = None) -> bool:
@@ -265,8 +273,8 @@ class TaskWriter:
         _register_exit()
 
     async def _work(self) -> None:
-        while batch := await self._await_batch():
-            await self._send(batch)
+        while not self._queue.is_empty:
+            await self._send(await self._await_batch())
             self._tell()
 
     def _tell(self) -> None:
@@ -274,9 +282,8 @@ class TaskWriter:
         progress.set()
 
     async def _await_batch(self) -> list[Write]:
+        """Full, or after a short wait."""
         queue, courier = self._queue, self._courier
-        while queue.is_empty and not self._is_closing:
-            await self._wait(None)
         until = time.monotonic() + WRITE_LINGER_SECONDS
         while not (
             self._is_closing
@@ -313,7 +320,7 @@ class TaskWriter:
         while (left_s := until - time.monotonic()) > 0 and self._is_closing == was_closing:
             await self._wait(left_s)
 
-    async def _wait(self, timeout_s: float | None) -> None:
+    async def _wait(self, timeout_s: float) -> None:
         """Until somebody wakes the task, from now on."""
         self._wake.clear()
         with contextlib.suppress(TimeoutError):

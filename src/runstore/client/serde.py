@@ -155,8 +155,13 @@ def _key(name: Any) -> str:
         return _SURROGATES.sub("", _str(name))
     if name is None or isinstance(name, (bool, int, float)):
         return orjson.dumps(name).decode() if _is_small(name) else str(name)
-    simple = name.isoformat() if isinstance(name, datetime.datetime) else _opened(name)
-    return _SURROGATES.sub("", simple if simple.__class__ is str else _text(simple))
+    if isinstance(name, Enum):
+        return _key(name.value)
+    for kinds, convert in _KNOWN:
+        if isinstance(name, kinds):
+            name = convert(name)
+            break
+    return _text(name)
 
 
 def _is_small(number: Any) -> bool:
