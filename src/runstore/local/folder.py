@@ -6,6 +6,7 @@ would change something opens it to write, if no other process does, until it is 
 
 import asyncio
 import atexit
+import concurrent.futures.process  # noqa: F401  # see the end of this file
 import os
 import threading
 from collections.abc import Coroutine
@@ -98,7 +99,7 @@ class OpenFolder:
 
     def forget(self) -> None:
         """`release`, for a user that is being collected, perhaps in a thread that is at it."""
-        with suppress(RuntimeError):  # closed already
+        with suppress(Exception):  # closed already, or so late that modules are gone
             self._loop.call_soon_threadsafe(release, self)
 
     def leave(self, call: AppCall) -> None:
@@ -192,10 +193,10 @@ def close_all() -> None:
     with _lock:
         left = list(_open.values())
         _open.clear()
+        closing = list(_closing.values())
     for opened in left:
         opened.close()
-    for opened in left:
-        opened.ended.result()
+    wait([opened.ended for opened in left + closing])
 
 
 def _forget() -> None:
@@ -207,8 +208,10 @@ def _forget() -> None:
     _closing.clear()
 
 
-# Before the interpreter ends its thread pools, which the apps need to end in order: atexit is
-# later than that. Who registers after us, as a batcher with runs to send does, is called before.
-getattr(threading, "_register_atexit", atexit.register)(close_all)
+# After the other threads have ended, and before the daemons are stopped. Hooks are called last
+# come, first served: a batcher that has runs to send registers after us, and is called before us.
+# The module imported for nothing above cannot be imported any more once the main thread has ended,
+# when another thread may be the first to need the app.
+atexit.register(close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

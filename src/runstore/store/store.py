@@ -1,6 +1,5 @@
 """The use cases over one engine and one folder, and the threads they share."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runstore.engine.base import Engine
@@ -8,6 +7,7 @@ from runstore.limits import DECODE_THREADS
 from runstore.store.blobs import Blobs
 from runstore.store.feedback import FeedbackRecords
 from runstore.store.ingest import Clock, Commit, IngestWriter, Observer, now_us
+from runstore.store.pool import Pool
 from runstore.store.projects import Projects
 from runstore.store.runs import Runs
 from runstore.store.signing import Signer
@@ -32,7 +32,7 @@ class Store:
         self.signer = Signer.open(folder, read_only=engine.is_read_only)
         self.blobs = Blobs(folder, engine.referenced_blobs, read_only=engine.is_read_only)
         self.clock = clock
-        self.decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="runstore-decode")
+        self.decoders = Pool(DECODE_THREADS, "runstore-decode")
         self._engine = engine
         self._queries = queries or QueryWorkers(
             observe=None if observer is None else observer.queried
