@@ -50,6 +50,9 @@ GC_OBJECTS = 50_000  # objects made and not freed before cycles are looked for; 
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
 RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that
+KEYS_MAX = 1_000  # API keys of one folder; each request is compared with all
+KEYS_LOOK_SECONDS = 0.5  # so often a server looks whether keys were made or revoked
+KEYS_LOCK_SECONDS = 5.0  # whoever changes the keys waits so long for another who does
 ATTACHMENT_URL_SECONDS = 24 * 3_600  # how long a signed attachment URL is good
 REQUEST_ID_CHARS_MAX = 128  # longer X-Request-Id values are replaced by our own
 

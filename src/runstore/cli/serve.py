@@ -24,6 +24,7 @@ from runstore.server.garbage import collect_seldom
 from runstore.server.logs import configure_logs
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, SettingsError, settings_from
+from runstore.store.keys import read_keys
 
 BACKLOG = 1_024  # connections the kernel holds while we are busy
 
@@ -125,11 +126,11 @@ def announcement(settings: Settings, port: int) -> str:
 
 
 def _refuse_exposed(settings: Settings) -> None:
-    if settings.is_exposed and not settings.insecure:
+    if settings.is_exposed and not settings.insecure and not read_keys(settings.data):
         raise SettingsError(
             f"{settings.host} can be reached from other machines, and no API key is configured. "
-            "Set RUNSTORE_API_KEY_HASHES (`runstore key new` makes a key and its hash), "
-            "or say --insecure."
+            f"Make one with `runstore keys create --data {settings.data}`, "
+            "or set RUNSTORE_API_KEY_HASHES, or say --insecure."
         )
 
 

@@ -13,8 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from runstore.engine.base import Engine
-from runstore.server.auth import ApiKeys
-from runstore.server.hosts import LoopbackHosts
+from runstore.server.auth import ApiKeys, WithoutKeys
 from runstore.server.metrics import Metrics
 from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
@@ -30,7 +29,8 @@ from runstore.server.routes import (
     sessions,
     tail,
 )
-from runstore.settings import Settings
+from runstore.settings import LOOPBACK, Settings
+from runstore.store.keys import KeyRing
 from runstore.store.store import Store
 
 # fmt: off
@@ -70,7 +70,8 @@ ROUTES = [
 def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) -> Starlette:
     """The app owns `engine` from here on: its shutdown drains the ingest queue and closes it.
 
-    `in_process`: called by the process it runs in (runstore.local), whose requests nobody logs.
+    `in_process`: called by the process it runs in (runstore.local), whose requests nobody logs
+    and who needs no key, for he has the folder.
     Raises StorageError when the folder of `settings` cannot be written.
     """
     metrics = Metrics()
@@ -86,7 +87,10 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
         yield
         if processes is not None:
             await anyio.to_thread.run_sync(processes.close)
-        await anyio.to_thread.run_sync(store.close)
+        if in_process:
+            store.close()  # perhaps at the interpreter's end, when no thread starts any longer
+        else:
+            await anyio.to_thread.run_sync(store.close)
 
     app = Starlette(
         routes=ROUTES,
@@ -94,7 +98,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
             *([] if in_process else [Middleware(RequestLog, metrics=metrics)]),
             Middleware(Problems),
             Middleware(ApiPrefix),
-            _guard(settings),
+            *([] if in_process else [_guard(settings)]),
         ],
         exception_handlers={HTTPException: http_problem},
         lifespan=lifespan,
@@ -108,6 +112,8 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
 
 def _guard(settings: Settings) -> Middleware:
     """Who may ask: holders of a key; without keys this machine; if it was insisted on, anyone."""
-    if settings.api_key_hashes or settings.is_exposed:
-        return Middleware(ApiKeys, hashes=settings.api_key_hashes)
-    return Middleware(LoopbackHosts)
+    without: WithoutKeys = "this machine"
+    if settings.host not in LOOPBACK:  # the last key may be revoked while we listen
+        without = "anyone" if settings.insecure else "nobody"
+    keys = KeyRing(settings.data).keys
+    return Middleware(ApiKeys, hashes=settings.api_key_hashes, keys=keys, without=without)
