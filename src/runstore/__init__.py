@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from runstore.client.aio import AsyncClient
     from runstore.client.calls.runs import Explanation
     from runstore.client.expression import F
+    from runstore.client.feedback import Feedback
+    from runstore.client.project import Project
     from runstore.client.run import Run, RunPage
     from runstore.client.runs import AsyncRuns, Runs
     from runstore.client.sync import Client
+    from runstore.client.write_queue import WriteStats
     from runstore.errors import (
         Conflict,
         ConnectionFailed,
@@ -43,12 +46,14 @@ __all__ = [
     "CursorError",
     "Explanation",
     "F",
+    "Feedback",
     "FilterError",
     "Forbidden",
     "InvalidArgument",
     "InvalidRequest",
     "NotFound",
     "Overloaded",
+    "Project",
     "QueryBudgetExceeded",
     "RequestTimeout",
     "Run",
@@ -60,6 +65,7 @@ __all__ = [
     "TooLarge",
     "Unauthorized",
     "UnexpectedAnswer",
+    "WriteStats",
 ]
 
 _MODULES = {  # of the names that are not in runstore.errors
@@ -68,9 +74,12 @@ _MODULES = {  # of the names that are not in runstore.errors
     "Client": "runstore.client.sync",
     "Explanation": "runstore.client.calls.runs",
     "F": "runstore.client.expression",
+    "Feedback": "runstore.client.feedback",
+    "Project": "runstore.client.project",
     "Run": "runstore.client.run",
     "RunPage": "runstore.client.run",
     "Runs": "runstore.client.runs",
+    "WriteStats": "runstore.client.write_queue",
 }
 
 

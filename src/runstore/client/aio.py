@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
+from runstore.client.aio_records import AsyncRecords
 from runstore.client.asking import Id, RunFilters, RunListing, ask_runs
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, server_info
 from runstore.client.calls.runs import delete_traces, read_attachment, read_run, run_stats
 from runstore.client.calls.trace import read_run_with_children, read_trace
-from runstore.client.drive import drive_async
-from runstore.client.http import AsyncTransport, Steps, T
+from runstore.client.http import AsyncTransport
 from runstore.client.keywords import shows
 from runstore.client.opening import open_async
 from runstore.client.reading import RunReader
@@ -21,7 +21,7 @@ from runstore.client.target import find_target
 from runstore.limits import READ_SECONDS
 
 
-class AsyncClient:
+class AsyncClient(AsyncRecords):
     """The runs of one server or folder, for asyncio.
 
     `target`: a URL of Runstore or LangSmith, or a folder (`./traces`, `file:///...`); by default
@@ -47,6 +47,7 @@ class AsyncClient:
         self.target = find_target(target, api_key=api_key, workspace_id=workspace_id)
         self._transport = transport or open_async(self.target, timeout_s)
         self._server = Server()
+        self._open_records()
         self._reader = RunReader(self.target.host_url)
 
     async def __aenter__(self) -> Self:
@@ -61,7 +62,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes its connections, or lets go of its folder. May be called again."""
+        """Sends what waits, closes its connections, lets go of its folder. May be called again."""
+        await self._close_records()
         await self._transport.close()
 
     async def aclose(self) -> None:
@@ -139,6 +141,3 @@ class AsyncClient:
     async def server_info(self) -> dict[str, Any]:
         """What the server says of itself: "version", "batch_ingest_config", "instance_flags"."""
         return await self._call(server_info())
-
-    async def _call(self, steps: Steps[T]) -> T:
-        return await drive_async(steps, self._transport)

@@ -11,7 +11,7 @@ from runstore.client.project import aware, dump
 Score = float | int | bool | None
 
 
-class FeedbackSource(msgspec.Struct, kw_only=True):
+class FeedbackSource(msgspec.Struct, kw_only=True, repr_omit_defaults=True):
     """Where it came from: `type` is "api", "model", "app", ..."""
 
     type: str = "api"
@@ -20,7 +20,7 @@ class FeedbackSource(msgspec.Struct, kw_only=True):
     user_name: str | None = None
 
 
-class Feedback(msgspec.Struct, kw_only=True):
+class Feedback(msgspec.Struct, kw_only=True, repr_omit_defaults=True):
     """One record. Times are aware, in UTC."""
 
     id: UUID

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 
-class Project(msgspec.Struct, kw_only=True):
+class Project(msgspec.Struct, kw_only=True, repr_omit_defaults=True):
     """Times are aware, in UTC; latencies are timedeltas, costs exact US dollars.
 
     The figures, from `run_count` on, are None unless `include_stats` was asked for.

@@ -12,17 +12,18 @@ from runstore.client.calls.resolve import Server, server_info
 from runstore.client.calls.runs import delete_traces, read_attachment, read_run, run_stats
 from runstore.client.calls.trace import read_run_with_children, read_trace
 from runstore.client.drive import drive
-from runstore.client.http import Steps, SyncTransport, T
+from runstore.client.http import SyncTransport
 from runstore.client.keywords import shows
 from runstore.client.opening import open_sync
 from runstore.client.reading import RunReader
 from runstore.client.run import Run
 from runstore.client.runs import Runs
+from runstore.client.sync_records import Records
 from runstore.client.target import find_target
 from runstore.limits import READ_SECONDS
 
 
-class Client:
+class Client(Records):
     """The runs of one server or folder, for code that may block.
 
     `target`: a URL of Runstore or LangSmith, or a folder (`./traces`, `file:///...`); by default
@@ -48,6 +49,7 @@ class Client:
         self.target = find_target(target, api_key=api_key, workspace_id=workspace_id)
         self._transport = transport or open_sync(self.target, timeout_s)
         self._server = Server()
+        self._open_records()
         self._reader = RunReader(self.target.host_url, partial(_content, self._transport))
 
     def __enter__(self) -> Self:
@@ -62,7 +64,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes its connections, or lets go of its folder. May be called again."""
+        """Sends what waits, closes its connections, lets go of its folder. May be called again."""
+        self._close_records()
         self._transport.close()
 
     def __repr__(self) -> str:
@@ -136,9 +139,6 @@ class Client:
     def server_info(self) -> dict[str, Any]:
         """What the server says of itself: "version", "batch_ingest_config", "instance_flags"."""
         return self._call(server_info())
-
-    def _call(self, steps: Steps[T]) -> T:
-        return drive(steps, self._transport)
 
 
 def _content(transport: SyncTransport, url: str) -> bytes:

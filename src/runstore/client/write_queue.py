@@ -137,7 +137,7 @@ class WriteQueue:
 
     def _remove(self, batch: Sequence[Write]) -> bool:
         """False if they are gone: a closing client lost its patience and dropped all."""
-        if not self._waiting or self._waiting[0] is not batch[0]:
+        if not batch or not self._waiting or self._waiting[0] is not batch[0]:
             return False
         for write in batch:
             self._waiting.popleft()

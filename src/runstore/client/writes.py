@@ -1,4 +1,4 @@
-"""Arguments of create_run and update_run -> what is queued to be sent. No I/O.
+"""Arguments of create_run, update_run and create_feedback -> what is sent. No I/O.
 
 Everything is turned into JSON here, in the caller's thread: what he changes later is not sent.
 """
@@ -7,14 +7,16 @@ import os
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypedDict
 
-from runstore.client.calls.ingest import OUT_OF_LINE, AttachedFile, RunWrite
+from runstore.client.asking import Id
+from runstore.client.calls.feedback import FeedbackGiven, make_feedback
+from runstore.client.calls.ingest import OUT_OF_LINE, AttachedFile, FeedbackWrite, RunWrite
+from runstore.client.calls.listing import refuse_unknown
 from runstore.client.serde import dump_json
 from runstore.errors import InvalidArgument
 from runstore.limits import ATTACHMENT_BYTES_MAX, KNOWN_RUNS_MAX
@@ -23,7 +25,6 @@ from runstore.model.ids import canonical_id
 from runstore.model.project import DEFAULT_PROJECT
 from runstore.model.times import text_from_us, us_from_datetime, us_from_text
 
-Id = uuid.UUID | str
 Moment = datetime | str
 """Aware, or naive in local time; or ISO-8601 text, which without a zone is UTC."""
 AttachmentGiven = tuple[str, bytes | Path]
@@ -32,12 +33,9 @@ AttachmentGiven = tuple[str, bytes | Path]
 _PROJECT_VARIABLES = ("LANGSMITH_PROJECT", "LANGCHAIN_PROJECT", "LANGCHAIN_SESSION")
 
 
-class RunUpdate(TypedDict, total=False):
-    """What update_run takes. None says nothing. `metadata` is put into extra["metadata"]."""
+class _RunFields(TypedDict, total=False):
+    """None says nothing. `metadata` and `usage_metadata` are put into extra["metadata"]."""
 
-    name: str | None
-    run_type: str | None
-    inputs: Any
     outputs: Any
     error: str | BaseException | None
     start_time: Moment | None
@@ -58,11 +56,19 @@ class RunUpdate(TypedDict, total=False):
     session_id: Id | None  # the project's id
 
 
-class RunCreate(RunUpdate, total=False):
+class RunCreate(_RunFields, total=False):
     """What create_run takes beside name, inputs and run_type."""
 
     id: Id | None
     revision_id: str | None  # goes into extra["metadata"], as the SDK puts it
+
+
+class RunUpdate(_RunFields, total=False):
+    """What update_run takes."""
+
+    name: str | None
+    run_type: str | None
+    inputs: Any
 
 
 @dataclass(slots=True)
@@ -91,7 +97,7 @@ class RunWriter:
 
     def create(self, name: str, inputs: Any, run_type: str, given: Mapping[str, Any]) -> RunWrite:
         """Raises TypeError for an unknown name, InvalidArgument for a wrong id or time."""
-        _refuse_unknown(given, RunCreate, "create_run")
+        refuse_unknown(given, RunCreate, "create_run")
         run_id = _id("id", given.get("id")) or str(self._new_id())
         start = given.get("start_time")
         start_us = us_from_datetime(self._now()) if start is None else _us("start_time", start)
@@ -116,7 +122,7 @@ class RunWriter:
 
     def update(self, run_id: Id, given: Mapping[str, Any]) -> RunWrite:
         """As `create`. An update with outputs or an error ends its run now, if nothing else did."""
-        _refuse_unknown(given, RunUpdate, "update_run")
+        refuse_unknown(given, RunUpdate, "update_run")
         the_id = _id("run_id", run_id)
         if the_id is None:
             raise InvalidArgument("run_id is None; update_run needs the id create_run was given")
@@ -140,6 +146,14 @@ class RunWriter:
             known.has_ended = True
         payloads = _payloads(given, {})
         return RunWrite("patch", the_id, fields, payloads, _attached(given.get("attachments")))
+
+    def feedback(self, run_id: Id | None, key: str, given: FeedbackGiven) -> FeedbackWrite:
+        """A record with all this client knows of its run. Raises TypeError, InvalidArgument."""
+        refuse_unknown(given, FeedbackGiven, "create_feedback")
+        known = self.known(_id("run_id", run_id))
+        if known is not None and given.get("trace_id") is None:
+            given = {**given, "trace_id": known.trace_id}
+        return make_feedback(run_id, key, given, now=self._now(), new_id=self._new_id)
 
     def known(self, run_id: str | None) -> KnownRun | None:
         with self._lock:
@@ -301,12 +315,3 @@ def _us(name: str, value: Any) -> int:
         except ValueError as error:
             raise InvalidArgument(f"{name}: {error}") from None
     raise InvalidArgument(f"{name}: {value!r} is neither a datetime nor ISO-8601 text")
-
-
-def _refuse_unknown(given: Iterable[str], known: Any, method: str) -> None:
-    names = known.__annotations__
-    for name in given:
-        if name not in names:
-            near = get_close_matches(name, names, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}")

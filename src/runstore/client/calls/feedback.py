@@ -4,21 +4,22 @@ Source: docs/wire.md#feedback.
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
+from runstore.client.asking import Id, as_time
 from runstore.client.calls.ingest import FeedbackWrite
 from runstore.client.calls.listing import (
-    Id,
     OffsetPages,
     decoded,
     id_lists,
     id_text,
     optional_id,
+    refuse_unknown,
 )
 from runstore.client.feedback import Feedback, Score
 from runstore.client.http import HttpRequest, HttpResponse, Steps
@@ -45,7 +46,7 @@ class FeedbackGiven(TypedDict, total=False):
     feedback_config: Mapping[str, Any] | None
     project_id: Id | None  # of a project as a whole: no run_id then
     session_id: Id | None  # the run's project
-    start_time: datetime | None  # the run's
+    start_time: datetime | str | None  # the run's
     comparative_experiment_id: Id | None
     feedback_group_id: Id | None
     extra: Mapping[str, Any] | None
@@ -59,6 +60,20 @@ class FeedbackChange(TypedDict, total=False):
     value: Any
     correction: Mapping[str, Any] | str | None
     comment: str | None
+
+
+class FeedbackFilters(TypedDict, total=False):
+    """Which feedback. All that is given must hold; of several keys or sources, one of them."""
+
+    run_ids: Iterable[Id] | Id | None
+    feedback_key: Sequence[str] | str | None
+    feedback_source_type: Sequence[str | Enum] | str | Enum | None
+    session_id: Id | None  # the project's
+    has_score: bool | None
+    has_comment: bool | None
+    min_created_at: datetime | str | None
+    max_created_at: datetime | str | None
+    limit: int | None
 
 
 def create_feedback(record: FeedbackWrite) -> Steps[Feedback]:
@@ -99,7 +114,7 @@ def make_feedback(
         "correction": given.get("correction"),
         "feedback_source": _source(given),
         "feedback_config": given.get("feedback_config"),
-        "start_time": None if start is None else start.astimezone(UTC).isoformat(),
+        "start_time": None if start is None else as_time("start_time", start),
         "extra": given.get("extra"),
         "error": given.get("error"),
         "created_at": made_at,
@@ -119,31 +134,24 @@ def as_feedback(record: FeedbackWrite) -> Feedback:
     return _ONE.decode(record.body)
 
 
-def list_feedback(
-    *,
-    run_ids: Sequence[Id] | None = None,
-    feedback_key: Sequence[str] | str | None = None,
-    feedback_source_type: Sequence[str | Enum] | str | Enum | None = None,
-    session_id: Id | None = None,
-    has_score: bool | None = None,
-    has_comment: bool | None = None,
-    min_created_at: datetime | None = None,
-    max_created_at: datetime | None = None,
-    limit: int | None = None,
-) -> OffsetPages[Feedback]:
+def list_feedback(**asked: Unpack[FeedbackFilters]) -> OffsetPages[Feedback]:
     """Newest first, as long as one request can hold the run ids. Empty `run_ids` give nothing."""
-    params = [("key", key) for key in _several(feedback_key)]
-    params += [("source", _word(kind)) for kind in _several(feedback_source_type)]
-    if session_id is not None:
+    refuse_unknown(asked, FeedbackFilters, "list_feedback")
+    params = [("key", key) for key in _several(asked.get("feedback_key"))]
+    params += [("source", _word(kind)) for kind in _several(asked.get("feedback_source_type"))]
+    if (session_id := asked.get("session_id")) is not None:
         params.append(("session", id_text("session_id", session_id)))
-    for name, flag in (("has_score", has_score), ("has_comment", has_comment)):
-        if flag is not None:
+    for name in ("has_score", "has_comment"):
+        if (flag := asked.get(name)) is not None:
             params.append((name, str(flag).lower()))
-    for name, moment in (("min_created_at", min_created_at), ("max_created_at", max_created_at)):
+    for name, moment in (
+        ("min_created_at", asked.get("min_created_at")),
+        ("max_created_at", asked.get("max_created_at")),
+    ):
         if moment is not None:
-            params.append((name, moment.astimezone(UTC).isoformat()))
-    lists = [(*ids, *params) for ids in id_lists("run", run_ids)]
-    return OffsetPages("/feedback", lists, _feedbacks, name=_id_of, limit=limit)
+            params.append((name, as_time(name, moment)))
+    lists = [(*ids, *params) for ids in id_lists("run", asked.get("run_ids"))]
+    return OffsetPages("/feedback", lists, _feedbacks, name=_id_of, limit=asked.get("limit"))
 
 
 def read_feedback(feedback_id: Id) -> Steps[Feedback]:
@@ -154,6 +162,7 @@ def read_feedback(feedback_id: Id) -> Steps[Feedback]:
 
 def update_feedback(feedback_id: Id, change: FeedbackChange) -> Steps[Feedback]:
     """The record after the change. Raises NotFound."""
+    refuse_unknown(change, FeedbackChange, "update_feedback")
     fields: dict[str, Any] = dict(change)
     if "score" in fields:
         fields["score"] = _score(fields["score"])

@@ -1,11 +1,13 @@
 """Lists that come page by page, by offset. No I/O: the twins send what `next_page` asks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from runstore.client.asking import Id
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.errors import InvalidArgument, UnexpectedAnswer
 from runstore.limits import LIST_IDS_PER_REQUEST, LIST_PAGE_ITEMS
@@ -13,7 +15,6 @@ from runstore.model.ids import canonical_id
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
-Id = UUID | str
 
 
 class OffsetPages(Generic[T]):
@@ -35,9 +36,15 @@ class OffsetPages(Generic[T]):
         if limit is not None and limit < 1:
             raise InvalidArgument(f"limit: {limit} is less than 1; leave it out for all")
         self._path, self._lists, self._decode, self._name = path, list(lists), decode, name
+        self._asked = (tuple(lists), limit)
         self._left = limit
         self._offset = 0
         self._seen: set[object] = set()  # names of the page before
+
+    def from_start(self) -> "OffsetPages[T]":
+        """The same walk, begun anew."""
+        lists, limit = self._asked
+        return OffsetPages(self._path, lists, self._decode, name=self._name, limit=limit)
 
     @property
     def is_done(self) -> bool:
@@ -62,7 +69,7 @@ class OffsetPages(Generic[T]):
         return items
 
 
-def id_lists(name: str, ids: Sequence[Id] | None) -> list[Params]:
+def id_lists(name: str, ids: Iterable[Id] | Id | None) -> list[Params]:
     """`ids` as parameters, as many in one request as a URL can hold. No ids: no request at all.
 
     None says nothing about ids: one list without the parameter.
@@ -88,6 +95,16 @@ def id_text(name: str, value: Any) -> str:
 
 def optional_id(name: str, value: Any) -> str | None:
     return None if value is None else id_text(name, value)
+
+
+def refuse_unknown(given: Iterable[str], known: Any, method: str) -> None:
+    """`known` is the TypedDict of the keywords. Raises TypeError with what was probably meant."""
+    names = known.__annotations__
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def decoded(answer: HttpResponse, decoder: msgspec.json.Decoder[T], what: str) -> T:

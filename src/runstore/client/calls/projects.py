@@ -3,59 +3,83 @@
 Source: docs/wire.md#projects.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
+from runstore.client.asking import Id, as_time
 from runstore.client.calls.listing import (
-    Id,
     OffsetPages,
     Params,
     decoded,
     id_lists,
     id_text,
     optional_id,
+    refuse_unknown,
 )
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.client.project import Project
 from runstore.client.serde import dump_json
 from runstore.errors import InvalidArgument, NotFound
 
-T = TypeVar("T")
-
 # Not strict: latencies are numbers of seconds, and costs may be in quotes.
 _ONE = msgspec.json.Decoder(Project, strict=False)
 _LIST = msgspec.json.Decoder(list[Project], strict=False)
 
 
+class ProjectFilters(TypedDict, total=False):
+    """Which projects. All that is given must hold."""
+
+    project_ids: Iterable[Id] | Id | None
+    name: str | None
+    name_contains: str | None
+    reference_dataset_id: Id | None
+    reference_free: bool | None  # True: no experiments; False: experiments alone
+    include_stats: bool | None
+    metadata: Mapping[str, Any] | None
+    limit: int | None
+
+
+class ProjectFields(TypedDict, total=False):
+    """Of a new project. `metadata` goes into project_extra["metadata"]."""
+
+    description: str | None
+    metadata: Mapping[str, Any] | None
+    project_extra: Mapping[str, Any] | None
+    reference_dataset_id: Id | None
+
+
+class ProjectChange(TypedDict, total=False):
+    """Of a project there is."""
+
+    name: str | None
+    description: str | None
+    metadata: Mapping[str, Any] | None
+    project_extra: Mapping[str, Any] | None
+    end_time: datetime | str | None
+
+
 def list_projects(
-    *,
-    project_ids: Sequence[Id] | None = None,
-    name: str | None = None,
-    name_contains: str | None = None,
-    reference_dataset_id: Id | None = None,
-    reference_free: bool | None = None,
-    include_stats: bool | None = None,
-    limit: int | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    host_url: str | None = None,
+    *, host_url: str | None = None, **asked: Unpack[ProjectFilters]
 ) -> OffsetPages[Project]:
     """Newest first. An empty `project_ids` gives nothing, not everything."""
+    refuse_unknown(asked, ProjectFilters, "list_projects")
+    metadata = asked.get("metadata")
     said: dict[str, str | None] = {
-        "name": name,
-        "name_contains": name_contains,
-        "reference_dataset": optional_id("reference_dataset_id", reference_dataset_id),
-        "reference_free": None if reference_free is None else str(reference_free).lower(),
-        "include_stats": None if include_stats is None else str(include_stats).lower(),
+        "name": asked.get("name"),
+        "name_contains": asked.get("name_contains"),
+        "reference_dataset": optional_id("reference_dataset_id", asked.get("reference_dataset_id")),
+        "reference_free": _flag(asked.get("reference_free")),
+        "include_stats": _flag(asked.get("include_stats")),
         "metadata": None if metadata is None else dump_json(metadata).decode(),
     }
     params = tuple((key, value) for key, value in said.items() if value is not None)
-    lists = [(*ids, *params) for ids in id_lists("id", project_ids)]
+    lists = [(*ids, *params) for ids in id_lists("id", asked.get("project_ids"))]
     decode = partial(_projects, host_url=host_url)
-    return OffsetPages("/sessions", lists, decode, name=_id_of, limit=limit)
+    return OffsetPages("/sessions", lists, decode, name=_id_of, limit=asked.get("limit"))
 
 
 def read_project(
@@ -93,20 +117,19 @@ def has_project(project_name: str | None, *, project_id: Id | None = None) -> St
 
 def create_project(
     project_name: str,
+    fields: ProjectFields,
     *,
-    description: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
     upsert: bool = False,
-    project_extra: Mapping[str, Any] | None = None,
-    reference_dataset_id: Id | None = None,
     host_url: str | None = None,
 ) -> Steps[Project]:
     """Raises Conflict when there is one of this name, unless `upsert`."""
+    refuse_unknown(fields, ProjectFields, "create_project")
+    dataset_id = optional_id("reference_dataset_id", fields.get("reference_dataset_id"))
     body: dict[str, Any] = {
         "name": project_name,
-        "extra": _extra(project_extra, metadata),
-        "description": description,
-        "reference_dataset_id": optional_id("reference_dataset_id", reference_dataset_id),
+        "extra": _extra(fields.get("project_extra"), fields.get("metadata")),
+        "description": fields.get("description"),
+        "reference_dataset_id": dataset_id,
     }
     request = HttpRequest(
         "POST",
@@ -120,21 +143,16 @@ def create_project(
 
 
 def update_project(
-    project_id: Id,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    project_extra: Mapping[str, Any] | None = None,
-    end_time: datetime | None = None,
-    host_url: str | None = None,
+    project_id: Id, change: ProjectChange, *, host_url: str | None = None
 ) -> Steps[Project]:
     """None leaves a field as it is. Raises NotFound, Conflict when the name is taken."""
+    refuse_unknown(change, ProjectChange, "update_project")
+    end_time = change.get("end_time")
     body: dict[str, Any] = {
-        "name": name,
-        "extra": _extra(project_extra, metadata),
-        "description": description,
-        "end_time": None if end_time is None else end_time.astimezone(UTC).isoformat(),
+        "name": change.get("name"),
+        "extra": _extra(change.get("project_extra"), change.get("metadata")),
+        "description": change.get("description"),
+        "end_time": None if end_time is None else as_time("end_time", end_time),
     }
     path = f"/sessions/{id_text('project_id', project_id)}"
     answer = yield HttpRequest("PATCH", path, body=dump_json(body))
@@ -148,6 +166,10 @@ def delete_project(*, project_name: str | None = None, project_id: Id | None = N
         project = yield from read_project(project_name=project_name)
         project_id = project.id
     yield HttpRequest("DELETE", f"/sessions/{id_text('project_id', project_id)}")
+
+
+def _flag(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def _want_one(project_id: Id | None, project_name: str | None) -> None:

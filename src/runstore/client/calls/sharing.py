@@ -7,8 +7,9 @@ from collections.abc import Callable
 import msgspec
 import orjson
 
+from runstore.client.asking import Id
 from runstore.client.calls.ingest import read_terms
-from runstore.client.calls.listing import Id, decoded, id_text
+from runstore.client.calls.listing import decoded, id_text
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.client.run import Run, decode_run
 from runstore.errors import InvalidArgument, InvalidRequest, NotFound, RunstoreError
