@@ -245,14 +245,14 @@ def to_parquet(
 
 def to_pandas(table: "pyarrow.Table") -> "pandas.DataFrame":
     """Times are datetime64 in UTC, tags lists, payloads JSON text."""
-    _module("pandas", "pandas")
+    require("pandas", "pandas")
     frame: pandas.DataFrame = table.to_pandas()
     return frame
 
 
 def to_polars(table: "pyarrow.Table") -> "polars.DataFrame":
     """Without a copy where polars can."""
-    frame: polars.DataFrame = _module("polars", "polars").from_arrow(table)
+    frame: polars.DataFrame = require("polars", "polars").from_arrow(table)
     return frame
 
 
@@ -383,10 +383,10 @@ def _bytes(batches: Iterable["pyarrow.RecordBatch"]) -> int:
 
 
 def _arrow() -> Any:
-    return _module("pyarrow", "arrow")
+    return require("pyarrow", "arrow")
 
 
-def _module(name: str, extra: str) -> ModuleType:
+def require(name: str, extra: str) -> ModuleType:
     """Raises ImportError that says what to install."""
     from importlib import import_module
 

@@ -76,13 +76,16 @@ def digest(content: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(orjson.dumps(content, option=_SORTED)).digest()
 
 
-def fields_of(run: bytes) -> dict[str, bytes]:
-    """One run's JSON -> its fields. Raises ValueError for what is no object with an id."""
+def fields_of(run: bytes, *, nulls: bool = False) -> dict[str, bytes]:
+    """One run's JSON -> its fields, without those that are null. Raises ValueError for no object.
+
+    `nulls`: with them.
+    """
     try:
         fields = {name: bytes(raw) for name, raw in _FIELDS.decode(run).items()}
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"not a JSON object: {error}") from None
-    return {name: text for name, text in fields.items() if text != _NULL}
+    return fields if nulls else {name: text for name, text in fields.items() if text != _NULL}
 
 
 def id_of(fields: Mapping[str, bytes]) -> str:

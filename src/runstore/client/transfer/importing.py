@@ -6,7 +6,7 @@ not give the source's content, that run is refused, and the ledger says in what 
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import orjson
@@ -28,14 +28,11 @@ from runstore.client.transfer.bundle import (
     lacking_feedback,
     text_of,
 )
-from runstore.client.transfer.ledger import Ledger
+from runstore.client.transfer.ledger import Ledger, OnLedger
 from runstore.client.transfer.peer import Peer
 from runstore.client.transfer.reading import ProjectNames, feedback_of, read_existing
 from runstore.errors import RunstoreError
 from runstore.limits import TRANSFER_CHUNK_BYTES, TRANSFER_CHUNK_RUNS
-
-OnLedger = Callable[[Ledger], None]
-"""Called after each chunk: for a progress bar."""
 
 _DEFAULT_MIME_TYPE = "application/octet-stream"
 

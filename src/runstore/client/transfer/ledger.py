@@ -1,5 +1,6 @@
 """The account of a transfer: what was read, and what became of each. Knows no format, no target."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -67,6 +68,10 @@ class Ledger:
                 f"{count.unchanged:>11,}{count.refused:>9,}"
             )
         return "\n".join(lines)
+
+
+OnLedger = Callable[[Ledger], None]
+"""Called now and then with how it stands: for a progress bar."""
 
 
 def ledger_from(said: dict[str, Any]) -> Ledger:

@@ -4,33 +4,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 from runstore.client.calls.ingest import IngestTerms, read_terms
-from runstore.client.calls.resolve import Server, page_runs_max
+from runstore.client.calls.resolve import page_runs_max
 from runstore.client.drive import drive
 from runstore.client.http import HttpRequest, HttpResponse, Steps, SyncTransport, T
+from runstore.client.sync import Client
 from runstore.errors import InvalidArgument
 from runstore.limits import RATE_WINDOW_SECONDS
 
 
-class Connected(Protocol):
-    """runstore.Client: what a transfer needs of it."""
-
-    @property
-    def transport(self) -> SyncTransport: ...
-
-
 class Peer:
-    """Runs calls, at most `requests_per_10s` requests in any 10 s; None: as fast as they are
-    answered.
+    """Runs calls: at most `requests_per_10s` requests in any 10 s, or as fast as they are answered.
 
     Retries are the transport's, which waits as long as an overloaded server asks for.
     """
 
     def __init__(
         self,
-        client: Connected,
+        client: Client,
         requests_per_10s: int | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -38,9 +30,10 @@ class Peer:
     ) -> None:
         if requests_per_10s is not None and requests_per_10s < 1:
             raise InvalidArgument(f"requests_per_10s: {requests_per_10s} is less than 1")
-        self._transport = _Paced(client.transport, requests_per_10s, clock, sleep)
+        self._transport = _Paced(client._transport, requests_per_10s, clock, sleep)
         self._terms: IngestTerms | None = None
-        self.server = Server()
+        self.server = client._server
+        self.name = str(client.target)
 
     def run(self, steps: Steps[T]) -> T:
         return drive(steps, self._transport)
