@@ -31,9 +31,9 @@ _RUNS = (
 )
 _PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
 _COSTLY = {"usage", "totals", "tags"}  # columns whose JSON need not be read unless asked for
-_NOT_OF_RUN = {  # columns for filters alone
-    "is_root", "latency_us", "present", "prompt_tokens", "completion_tokens", "total_tokens",
-    "prompt_cost", "completion_cost", "total_cost",
+_NOT_OF_RUN = {  # columns for filters alone, and ids, which the dotted order has too
+    "id", "trace_id", "parent_id", "is_root", "latency_us", "present", "prompt_tokens",
+    "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost",
 }  # fmt: skip
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"

@@ -277,5 +277,5 @@ def in_projects(pids: Sequence[int], params: Params) -> str:
 
 def key_list(keys: Sequence[int | bytes]) -> str:
     """A JSON array: whole numbers, or ids as hex."""
-    texts = (f'"{key.hex()}"' if isinstance(key, bytes) else str(key) for key in keys)
+    texts = [f'"{key.hex()}"' if key.__class__ is bytes else str(key) for key in keys]
     return "[" + ",".join(texts) + "]"
