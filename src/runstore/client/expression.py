@@ -2,7 +2,7 @@
 
     F.latency > 5                         gt(latency, 5)
     F.tags.has("a") & ~F.error.exists()   and(has(tags, "a"), not(exists(error)))
-    F.metadata["tenant"] == "acme"        and(eq(metadata_key, "tenant"), eq(metadata_value, "acme"))
+    F.metadata["env"] == "dev"            and(eq(metadata_key, "env"), eq(metadata_value, "dev"))
     F.feedback["score"] >= 1              and(eq(feedback_key, "score"), gte(feedback_score, 1))
 
 Keys are said in pairs, which LangSmith understands too. Each pair has an `and` of its own, so that
@@ -10,19 +10,11 @@ what is joined by & speaks about entries of their own: an expression means what 
 """
 
 import json
-import math
-import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from difflib import get_close_matches
-from enum import Enum
-from numbers import Real
 from typing import Any, NoReturn
-from uuid import UUID
 
-Value = str | int | float | bool | Decimal | datetime | date | timedelta | UUID | Enum | None
-"""Times without a zone are local time; a timedelta is a latency. None is absence."""
+from runstore.client.literals import Value, bound, key_text, listed, literal, text_literal
 
 
 class Expression:
@@ -78,7 +70,6 @@ class Expression:
         return joined
 
 
-_WORDS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _PARTS = ("metadata_", "input_", "output_", "feedback_")
 
 
@@ -114,44 +105,44 @@ class Attribute:
         return self.exists() if value is None else self._test("neq", literal(value))
 
     def __gt__(self, value: Value) -> Expression:
-        return self._test("gt", _bound(value))
+        return self._test("gt", bound(value))
 
     def __ge__(self, value: Value) -> Expression:
-        return self._test("gte", _bound(value))
+        return self._test("gte", bound(value))
 
     def __lt__(self, value: Value) -> Expression:
-        return self._test("lt", _bound(value))
+        return self._test("lt", bound(value))
 
     def __le__(self, value: Value) -> Expression:
-        return self._test("lte", _bound(value))
+        return self._test("lte", bound(value))
 
     def in_(self, values: Iterable[Value]) -> Expression:
         """Equal to one of these; None among them: or absent."""
-        listed = _listed(values)
-        if "null" not in listed:
-            return self._test("in", f"[{', '.join(listed)}]")
-        given = [one for one in listed if one != "null"]
+        found = listed(values)
+        if "null" not in found:
+            return self._test("in", f"[{', '.join(found)}]")
+        given = [one for one in found if one != "null"]
         return self._test("in", f"[{', '.join(given)}]") | self.is_null()
 
     def not_in(self, values: Iterable[Value]) -> Expression:
         """There, and equal to none of these."""
-        listed = [one for one in _listed(values) if one != "null"]
-        return self._test("nin", f"[{', '.join(listed)}]")
+        given = [one for one in listed(values) if one != "null"]
+        return self._test("nin", f"[{', '.join(given)}]")
 
     def like(self, pattern: str) -> Expression:
         """% is any text, _ one character, whatever the case; without either: contains."""
-        return self._test("like", _text(pattern))
+        return self._test("like", text_literal(pattern))
 
     def not_like(self, pattern: str) -> Expression:
-        return self._test("notlike", _text(pattern))
+        return self._test("notlike", text_literal(pattern))
 
     def regex(self, pattern: str) -> Expression:
         """The RE2 pattern is found in it."""
-        return self._test("regex", _text(pattern))
+        return self._test("regex", text_literal(pattern))
 
     def search(self, words: str) -> Expression:
         """Full text: every word is the beginning of some word in it, in any order."""
-        return Expression(f"search({self._name}, {_text(words)})")
+        return Expression(f"search({self._name}, {text_literal(words)})")
 
     def exists(self) -> Expression:
         return Expression(f"exists({self._name})")
@@ -182,7 +173,7 @@ class Tags(Attribute):
     __slots__ = ()
 
     def has(self, tag: str) -> Expression:
-        return self._test("has", _text(tag))
+        return self._test("has", text_literal(tag))
 
     def is_null(self) -> Expression:
         return ~self.exists()
@@ -201,7 +192,7 @@ class Payload(Attribute):
     def __getitem__(self, key: str) -> Attribute:
         """A value at a key, or below several: "plan.tier". Positions in lists do not count."""
         if not self._entry:
-            return Attribute(f"{self._name}.{_key(key)}")
+            return Attribute(f"{self._name}.{key_text(key)}")
         return Entry(self._name, self._entry, key)
 
     def has(self, part: str | Mapping[str, Any]) -> Expression:
@@ -217,7 +208,7 @@ class Entry(Attribute):
     __slots__ = ("_entry", "_key", "_payload")
 
     def __init__(self, payload: str, entry: str, key: str) -> None:
-        super().__init__(f"{payload}.{_key(key)}")
+        super().__init__(f"{payload}.{key_text(key)}")
         self._payload, self._entry, self._key = payload, entry, key
 
     def _test(self, function: str, value: str) -> Expression:
@@ -240,7 +231,7 @@ class Details(Attribute):
     __slots__ = ()
 
     def __getitem__(self, key: str) -> Attribute:
-        return Attribute(f"{self._name}.{_key(key)}")
+        return Attribute(f"{self._name}.{key_text(key)}")
 
     def _test(self, function: str, value: str) -> NoReturn:
         raise TypeError(f'name the detail: F.{self._name}["cache_read"] > 0')
@@ -257,7 +248,7 @@ class Record(Attribute):
     __slots__ = ("_key", "_part")
 
     def __init__(self, key: str, part: str = "score") -> None:
-        super().__init__(f"feedback.{_key(key)}")
+        super().__init__(f"feedback.{key_text(key)}")
         self._key, self._part = key, part
 
     @property
@@ -375,7 +366,7 @@ class Fields:
     @staticmethod
     def search(words: str) -> Expression:
         """Full text in inputs, outputs, error, name, tags and metadata."""
-        return Expression(f"search({_text(words)})")
+        return Expression(f"search({text_literal(words)})")
 
     def __getattr__(self, name: str) -> NoReturn:
         known = [one for one in dir(type(self)) if not one.startswith("_")]
@@ -389,54 +380,3 @@ class Fields:
 
 F = Fields()
 """`F.name == "agent"`: where every filter begins."""
-
-
-def literal(value: Value) -> str:
-    """A value as the language writes it. Raises TypeError, ValueError for what it cannot say."""
-    if isinstance(value, Enum):
-        value = value.value
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, UUID):
-        return f'"{value}"'
-    if isinstance(value, datetime):
-        aware = value.astimezone() if value.tzinfo is None else value
-        return f'"{aware.isoformat()}"'
-    if isinstance(value, date):
-        return f'"{value.isoformat()}"'
-    if isinstance(value, timedelta):
-        return f"{Decimal(value // timedelta(microseconds=1)) / 1_000_000:f}"
-    if isinstance(value, Real | Decimal):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is no number a filter can say")
-        return str(value)
-    raise TypeError(f"a filter compares with text, numbers, times, ids, not {type(value).__name__}")
-
-
-def _bound(value: Value) -> str:
-    if value is None or isinstance(value, bool):
-        raise TypeError(f"{value} is neither greater nor less than anything")
-    return literal(value)
-
-
-def _listed(values: Iterable[Value]) -> list[str]:
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise TypeError(f"a list of values is meant here, not {type(values).__name__}")
-    return [literal(value) for value in values]
-
-
-def _text(value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text is meant here, not {type(value).__name__}")
-    return literal(value)
-
-
-def _key(key: str) -> str:
-    """Quoted, unless it is plain words with dots between."""
-    if not isinstance(key, str):
-        raise TypeError(f"a key is text, not {type(key).__name__}")
-    return key if _WORDS.fullmatch(key) else literal(key)
