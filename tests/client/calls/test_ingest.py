@@ -1,7 +1,6 @@
 """Batches as they are sent: what the server reads of them is what was written."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -27,7 +26,7 @@ from runstore.client.calls.ingest import (
     read_terms,
     send_batch,
 )
-from runstore.client.http import HttpRequest, HttpResponse, Steps
+from runstore.client.http import HttpRequest, HttpResponse
 from runstore.errors import (
     Conflict,
     ConnectionFailed,
@@ -40,6 +39,7 @@ from runstore.errors import (
 from runstore.model.batch import Batch
 from runstore.wire.info import encode_info
 from runstore.wire.ingest import decode_multipart
+from tests.client.calls.answering import always, run_steps
 from tests.wire.parts import NOW_US, OTHER, RUN, MemorySink
 
 BOUNDARY = "b0undary"
@@ -210,34 +210,6 @@ def test_a_batch_is_cut(terms: IngestTerms, sizes: list[int], count: int) -> Non
 
 
 # --- answers
-
-
-Answerer = Callable[[HttpRequest], HttpResponse]
-
-
-def run_steps(steps: Steps[Any], answer: Answerer) -> tuple[Any, list[HttpRequest]]:
-    sent: list[HttpRequest] = []
-    try:
-        request = next(steps)
-        while True:
-            sent.append(request)
-            try:
-                reply = answer(request)
-            except RunstoreError as error:
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as done:
-        return done.value, sent
-
-
-def always(reply: HttpResponse | RunstoreError) -> Answerer:
-    def answer(request: HttpRequest) -> HttpResponse:
-        if isinstance(reply, RunstoreError):
-            raise reply
-        return reply
-
-    return answer
 
 
 ACCEPTED = HttpResponse(202, b'{"message":"Runs batch ingested"}')
