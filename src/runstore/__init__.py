@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runstore.client.run import Run, RunPage
     from runstore.client.runs import AsyncRuns, Runs
     from runstore.client.sync import Client
+    from runstore.client.tail import AsyncTail, Tail
     from runstore.client.write_queue import WriteStats
     from runstore.errors import (
         Conflict,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncClient",
     "AsyncRuns",
+    "AsyncTail",
     "Client",
     "Conflict",
     "ConnectionFailed",
@@ -62,6 +64,7 @@ __all__ = [
     "RunstoreError",
     "SchemaError",
     "StorageError",
+    "Tail",
     "TooLarge",
     "Unauthorized",
     "UnexpectedAnswer",
@@ -71,6 +74,7 @@ __all__ = [
 _MODULES = {  # of the names that are not in runstore.errors
     "AsyncClient": "runstore.client.aio",
     "AsyncRuns": "runstore.client.runs",
+    "AsyncTail": "runstore.client.tail",
     "Client": "runstore.client.sync",
     "Explanation": "runstore.client.calls.runs",
     "F": "runstore.client.expression",
@@ -79,6 +83,7 @@ _MODULES = {  # of the names that are not in runstore.errors
     "Run": "runstore.client.run",
     "RunPage": "runstore.client.run",
     "Runs": "runstore.client.runs",
+    "Tail": "runstore.client.tail",
     "WriteStats": "runstore.client.write_queue",
 }
 

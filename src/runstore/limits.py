@@ -108,6 +108,10 @@ TAIL_PAGE_BYTES = 2 * MIB  # and their bytes: with TAILS_MAX, 128 MiB
 TAIL_SENT_MAX = 5_000  # runs a tail knows it has sent already, as they stand; 1 MB
 TAIL_HEARTBEAT_SECONDS = 15.0  # so often something is sent: proxies drop idle streams after 60 s
 TAIL_POLL_SECONDS = 0.2  # looks for what another process has written
+TAIL_SILENCE_SECONDS = 40.0  # without a sign of life, after which a client connects anew
+TAIL_RETRY_SECONDS_MAX = 600.0  # a client gives up then; a restart takes seconds
+TAIL_EVENT_BYTES_MAX = 256 * MIB  # one run with its payloads, in a client's memory
+TAIL_RECENT_RUNS = 1_000  # a client knows them when a new connection repeats them: TAIL_CHANGES
 
 # Writing from a client.
 WRITE_QUEUE_OPERATIONS_MAX = 20_000  # creates, updates, feedback waiting; past it they are dropped
@@ -138,3 +142,6 @@ RETRY_SECONDS_MAX = 120.0  # waited in all for one request
 EMPTY_PAGES_MAX = 1_000  # pages without a run, one after another, that lead to a further one
 ERROR_BODY_CHARS = 500  # shown of an answer that is not of the protocol
 LIST_IDS_PER_REQUEST = 100  # ids in the URL of a list: 4 KB, which every proxy lets through
+
+# Verifying a folder.
+PROBLEMS_SHOWN = 20  # of one check; the others are counted

@@ -10,6 +10,7 @@ from runstore.client.asking import Id, RunFilters, RunListing, ask_runs
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, server_info
 from runstore.client.calls.runs import delete_traces, read_attachment, read_run, run_stats
+from runstore.client.calls.tail import Following, ask_tail
 from runstore.client.calls.trace import read_run_with_children, read_trace
 from runstore.client.http import AsyncTransport
 from runstore.client.keywords import shows
@@ -17,6 +18,7 @@ from runstore.client.opening import open_async
 from runstore.client.reading import RunReader
 from runstore.client.run import Run
 from runstore.client.runs import AsyncRuns
+from runstore.client.tail import AsyncTail
 from runstore.client.target import find_target
 from runstore.limits import READ_SECONDS
 
@@ -88,6 +90,25 @@ class AsyncClient(AsyncRecords):
         runs; when it is used NotFound for a project that is not there, FilterError.
         """
         return AsyncRuns(self._transport, ask_runs(asked), self._server, self._reader)
+
+    @shows(RunFilters)
+    def tail(
+        self,
+        *,
+        select: str | Iterable[str] | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[RunFilters],
+    ) -> AsyncTail:
+        """Runs that meet all that is given as they arrive, and each again when it ends.
+
+        Without an argument that says which: all runs. `project_name` may be made later. `cursor`:
+        go on where an earlier tail's `.cursor` stood, "0": from the first run there is; None: what
+        comes. At least once: over lost connections and restarts of the server nothing is left out.
+
+        Raises as list_runs does; NotFound from servers that do not stream runs, as LangSmith.
+        """
+        following = Following(ask_tail(asked, select, cursor), self._reader.run)
+        return AsyncTail(self._transport, following)
 
     async def read_run(self, run_id: Id, load_child_runs: bool = False) -> Run:
         """One run; `load_child_runs`: with all below it, `child_runs` set. Raises NotFound."""

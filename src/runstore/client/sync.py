@@ -10,6 +10,7 @@ from runstore.client.asking import Id, RunFilters, RunListing, ask_runs
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, server_info
 from runstore.client.calls.runs import delete_traces, read_attachment, read_run, run_stats
+from runstore.client.calls.tail import Following, ask_tail
 from runstore.client.calls.trace import read_run_with_children, read_trace
 from runstore.client.drive import drive
 from runstore.client.http import SyncTransport
@@ -19,6 +20,7 @@ from runstore.client.reading import RunReader
 from runstore.client.run import Run
 from runstore.client.runs import Runs
 from runstore.client.sync_records import Records
+from runstore.client.tail import Tail
 from runstore.client.target import find_target
 from runstore.limits import READ_SECONDS
 
@@ -86,6 +88,25 @@ class Client(Records):
         runs; when it is used NotFound for a project that is not there, FilterError.
         """
         return Runs(self._transport, ask_runs(asked), self._server, self._reader)
+
+    @shows(RunFilters)
+    def tail(
+        self,
+        *,
+        select: str | Iterable[str] | None = None,
+        cursor: str | None = None,
+        **asked: Unpack[RunFilters],
+    ) -> Tail:
+        """Runs that meet all that is given as they arrive, and each again when it ends.
+
+        Without an argument that says which: all runs. `project_name` may be made later. `cursor`:
+        go on where an earlier tail's `.cursor` stood, "0": from the first run there is; None: what
+        comes. At least once: over lost connections and restarts of the server nothing is left out.
+
+        Raises as list_runs does; NotFound from servers that do not stream runs, as LangSmith.
+        """
+        following = Following(ask_tail(asked, select, cursor), self._reader.run)
+        return Tail(self._transport, following)
 
     def read_run(self, run_id: Id, load_child_runs: bool = False) -> Run:
         """One run; `load_child_runs`: with all below it, `child_runs` set. Raises NotFound."""

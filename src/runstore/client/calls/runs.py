@@ -130,10 +130,13 @@ class Explanation(msgspec.Struct, frozen=True):
     """How the server would run a question, and what that was like when it tried."""
 
     filter: str | None = None  # as the server understood it, in canonical text
+    trace_filter: str | None = None
+    tree_filter: str | None = None
     steps: list[str] = []
     indexes: list[str] = []
     estimated_runs: float | None = None
     actual_runs: int | None = None
+    rows_read: int | None = None  # looked at to find them
     ms: float | None = None
     hints: list[str] = []
 
