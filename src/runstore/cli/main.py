@@ -60,6 +60,36 @@ def serve(
     )
 
 
+@app.command
+def check(
+    folder: Path,
+    /,
+    *,
+    fast: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Verify a folder without changing it, even while a server writes it.
+
+    Every row, index, sum, payload and attachment is looked at. Exit code 0: sound; 1: problems
+    were found; 2: there is no folder that could be opened.
+
+    Example: runstore check ./runstore-data
+
+    Parameters
+    ----------
+    folder
+        The folder a server or a client keeps its runs in.
+    fast
+        Leave out what takes long: unpacking payloads, hashing attachments, comparing SQLite's
+        indexes with its tables.
+    json
+        Print one JSON object instead of a table.
+    """
+    from runstore.cli.check import check_folder
+
+    return check_folder(folder, fast=fast, as_json=json)
+
+
 @key.command
 def new() -> int:
     """Print a new API key and its hash. Nothing is stored: configure the hash, keep the key."""
