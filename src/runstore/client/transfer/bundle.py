@@ -10,13 +10,14 @@ or who received them when. Absent, null and empty are one.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
 import orjson
 
-from runstore.client.run import time_from
 from runstore.model.ids import canonical_id
+from runstore.model.times import text_from_us, us_from_epoch_ms, us_from_text
 
 CONTENT = (
     "id", "trace_id", "parent_run_id", "dotted_order", "name", "run_type", "start_time",
@@ -27,7 +28,6 @@ FEEDBACK_CONTENT = (
     "id", "run_id", "key", "score", "value", "comment", "correction", "feedback_source", "extra",
     "created_at", "modified_at", "comparative_experiment_id", "feedback_group_id",
 )  # fmt: skip
-_TIMES = frozenset({"start_time", "end_time", "created_at", "modified_at"})
 _DEPTH_KEY = "ls_run_depth"  # servers put it into metadata
 _SORTED = orjson.OPT_SORT_KEYS
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -108,8 +108,6 @@ def feedback_content(record: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name in FEEDBACK_CONTENT:
         value = _canonical(name, record.get(name))
-        if name == "score" and isinstance(value, int):
-            value = float(value)
         if _is_said(value):
             found[name] = value
     return found
@@ -133,29 +131,59 @@ def lacking(there: Bundle, one: Bundle, *, feedback: bool = True) -> list[str]:
 
 
 def lacking_feedback(there: Bundle | None, one: Bundle) -> list[dict[str, Any]]:
-    """The records of `one` that `there` does not have as they are."""
-    have = {
-        record.get("id"): feedback_content(record) for record in (there.feedback if there else ())
-    }
-    return [
-        record for record in one.feedback if have.get(record.get("id")) != feedback_content(record)
-    ]
+    """The records of `one` that `there` does not have with all they say."""
+    have = {} if there is None else {record.get("id"): record for record in there.feedback}
+    return [record for record in one.feedback if _is_other(have.get(record.get("id")), record)]
+
+
+def _is_other(there: Mapping[str, Any] | None, record: Mapping[str, Any]) -> bool:
+    if there is None:
+        return True
+    have = feedback_content(there)
+    return any(have.get(name) != value for name, value in feedback_content(record).items())
 
 
 def _canonical(name: str, value: Any) -> Any:
-    if name in _TIMES and isinstance(value, str):
-        try:
-            time = time_from(value)
-        except ValueError:
-            return value
-        return None if time is None else time.isoformat()
-    if name == "tags" and isinstance(value, list):
-        return sorted(map(str, value))  # a set: servers join them in the order of arrival
-    if name == "extra" and isinstance(value, dict) and isinstance(value.get("metadata"), dict):
-        metadata = {key: one for key, one in value["metadata"].items() if key != _DEPTH_KEY}
-        rest = {key: one for key, one in value.items() if key != "metadata"}
-        return {**rest, "metadata": metadata} if metadata else rest
-    return value
+    """As a server shows it that was told `value`."""
+    normal = _NORMAL.get(name)
+    if normal is None or value is None:
+        return value
+    try:
+        return normal(value)
+    except (ValueError, TypeError, OverflowError):
+        return value  # the server will say what is wrong with it
+
+
+def _time(value: Any) -> str:
+    """A number is milliseconds since 1970, as JavaScript's SDK sends them."""
+    return text_from_us(us_from_text(value) if isinstance(value, str) else us_from_epoch_ms(value))
+
+
+def _extra(value: Any) -> Any:
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return value
+    metadata = {key: one for key, one in value["metadata"].items() if key != _DEPTH_KEY}
+    rest = {key: one for key, one in value.items() if key != "metadata"}
+    return {**rest, "metadata": metadata} if metadata else rest
+
+
+def _wrapped(name: str, value: Any) -> Any:
+    return value if isinstance(value, dict) else {name: value}
+
+
+_NORMAL: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("start_time", "end_time", "created_at", "modified_at"), _time),
+    **dict.fromkeys(
+        ("id", "trace_id", "parent_run_id", "reference_example_id", "run_id"), canonical_id
+    ),
+    **dict.fromkeys(("run_type", "status"), str.lower),
+    "extra": _extra,
+    "inputs": partial(_wrapped, "input"),
+    "outputs": partial(_wrapped, "output"),
+    "events": lambda value: [value] if isinstance(value, dict) else value,
+    "tags": lambda value: sorted(map(str, value)),  # a set: servers join them as they come
+    "score": float,
+}
 
 
 def _value(text: bytes) -> Any:
