@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from runstore import AsyncClient, Client, F, NotFound
+from runstore import AsyncClient, Client, F, NotFound, UnexpectedAnswer
 from runstore.client.http import HttpRequest
 from tests.client.driven import driven
-from tests.client.recorded import Answer, AsyncRecorded, SyncRecorded, page, server
+from tests.client.recorded import Answer, AsyncRecorded, SyncRecorded, page, run_id, server
 
 ONE = "a36092d2-4ad5-4fb4-9c0d-0dba9a2ed836"
 TWO = "9398e6be-964f-4aa4-8ae9-ad78cd4b7074"
@@ -31,7 +31,7 @@ def script(request: HttpRequest) -> Answer:
         return [{"id": TWO}]
     if request.path == "/examples":
         offset = int(dict(request.params)["offset"])
-        return [{"id": f"00000000-0000-4000-8000-{n:012d}"} for n in range(offset, 150)][:100]
+        return [{"id": run_id(n)} for n in range(offset, 150)][:100]
     if request.path == f"/runs/{ONE}":
         return {**page(1)["runs"][0], "trace_id": TWO, "session_id": ONE}
     if request.path == "/attachments/x":
@@ -64,6 +64,8 @@ CALLS: list[Use] = [
     lambda client: client.list_runs(trace_id=ONE).to_arrow(progress=False).num_rows,
     lambda client: client.read_run(ONE),
     lambda client: client.read_run(ONE, load_child_runs=True),
+    lambda client: client.read_trace(run_id(1)),
+    lambda client: client.read_trace(run_id(1), select=["name"]),
     lambda client: client.get_run_stats(project_name="p", error=True),
     lambda client: client.get_run_stats(
         trace_id=ONE, select=["run_count"], group_by="metadata.tenant", groups=["a", None]
@@ -158,7 +160,7 @@ def test_a_server_that_cannot_explain_says_so() -> None:
 def test_traces_are_deleted_a_thousand_at_a_time() -> None:
     transport = SyncRecorded(script)
     client = Client("http://test", transport=transport)
-    ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1_001)]
+    ids = [run_id(number) for number in range(1_001)]
     assert client.delete_traces(ids) == 4
     assert len(transport.sent) == 2
 
@@ -170,8 +172,6 @@ def test_a_server_that_does_not_count_what_it_deletes_gives_none() -> None:
 
 @pytest.mark.parametrize("found", [[], {"run_count": None}, {"run_count": "3"}])
 def test_figures_of_another_shape_are_an_unexpected_answer(found: Any) -> None:
-    from runstore import UnexpectedAnswer
-
     client = Client("http://test", transport=SyncRecorded(lambda request: found))
     with pytest.raises(UnexpectedAnswer):
         client.list_runs(trace_id=ONE).count()
