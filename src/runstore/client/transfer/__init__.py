@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from runstore.client.calls.runs import RunPager, read_attachment, read_bytes
 from runstore.client.sync import Client
 from runstore.client.transfer.bundle import Bundle
-from runstore.client.transfer.exporting import Exporter, RunChoice, check_asked
+from runstore.client.transfer.exporting import Exporter, RunChoice, check_asked, pages_ahead
 from runstore.client.transfer.formats import read_bundles_of
 from runstore.client.transfer.hashing import ContentHash, hash_bundles
 from runstore.client.transfer.importing import Importer
@@ -136,9 +136,10 @@ def _listed(source: Peer, asked: Mapping[str, Any], function: str) -> Iterator[B
 
     def walk() -> Iterator[Bundle]:
         names = ProjectNames()
-        pager = RunPager(ask, source.server, read_bytes)
-        while (page := source.run(pager.next_page())) is not None:
-            steps = read_bundles(page.body, names, fetch, runs_max=page.runs_max)
-            yield from source.run(steps)
+        with pages_ahead(source, RunPager(ask, source.server, read_bytes)) as pages:
+            for page, _, _ in pages:
+                if page is not None:
+                    steps = read_bundles(page.body, names, fetch, runs_max=page.runs_max)
+                    yield from source.run(steps)
 
     return walk()

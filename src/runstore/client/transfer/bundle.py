@@ -52,20 +52,19 @@ class Bundle:
     project: str | None = None
     feedback: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[AttachedContent] = field(default_factory=list)
-    _content: dict[str, Any] | None = field(default=None, repr=False)
 
     def content(self) -> dict[str, Any]:
         """Canonical: equal contents are equal dicts. Attachments by name and type alone."""
-        if self._content is None:
-            found: dict[str, Any] = {}
-            for name in CONTENT:
-                if (text := self.fields.get(name)) is not None:
-                    found[name] = _canonical(name, _value(text))
-            found["project"] = self.project
-            found["feedback"] = sorted(map(feedback_content, self.feedback), key=_id)
-            found["attachments"] = sorted([one.name, one.mime_type] for one in self.attachments)
-            self._content = {name: value for name, value in found.items() if _is_said(value)}
-        return self._content
+        found = {name: _said(name, self.fields.get(name)) for name in CONTENT}
+        found["project"] = self.project
+        found["feedback"] = sorted(map(feedback_content, self.feedback), key=_id)
+        found["attachments"] = sorted(map(list, self.files))
+        return {name: value for name, value in found.items() if _is_said(value)}
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """(name, mime type) of the attachments."""
+        return [(one.name, one.mime_type or "") for one in self.attachments]
 
     def digest(self) -> bytes:
         """SHA-256 of the content. Raises what reading an attachment's bytes raises."""
@@ -118,16 +117,26 @@ def lacking(there: Bundle, one: Bundle, *, feedback: bool = True) -> list[str]:
 
     `feedback`: its records too.
     """
-    mine, others = one.content(), there.content()
-    names = [
-        name for name in (*CONTENT, "project") if name in mine and mine[name] != others.get(name)
-    ]
-    have = others.get("attachments", ())
-    if any(pair not in have for pair in mine.get("attachments", ())):
+    names = [name for name in CONTENT if _lacks(there.fields, one.fields, name)]
+    if one.project is not None and one.project != there.project:
+        names.append("project")
+    if not set(one.files) <= set(there.files):
         names.append("attachments")
     if feedback and lacking_feedback(there, one):
         names.append("feedback")
     return names
+
+
+def _lacks(there: Mapping[str, bytes], one: Mapping[str, bytes], name: str) -> bool:
+    text, other = one.get(name), there.get(name)
+    if text is None or text == other:  # what is written alike need not be understood
+        return False
+    value = _said(name, text)
+    return _is_said(value) and value != _said(name, other)
+
+
+def _said(name: str, text: bytes | None) -> Any:
+    return None if text is None else _canonical(name, _value(text))
 
 
 def lacking_feedback(there: Bundle | None, one: Bundle) -> list[dict[str, Any]]:

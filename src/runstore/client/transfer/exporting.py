@@ -107,7 +107,7 @@ class Exporter:
             )
 
     def _read(self, state: ExportState, sink: Sink) -> None:
-        with _pages(self._source, self._pager(state)) as pages:
+        with pages_ahead(self._source, self._pager(state)) as pages:
             for page, cursor, is_last in pages:
                 if page is not None:
                     self._add(page, sink)
@@ -149,7 +149,7 @@ Pages = Iterator[tuple[PageBytes | None, str | None, bool]]
 
 
 @contextmanager
-def _pages(source: Peer, pager: RunPager[PageBytes]) -> Iterator[Pages]:
+def pages_ahead(source: Peer, pager: RunPager[PageBytes]) -> Iterator[Pages]:
     """While one page is written the next is read: one, never more."""
     with ThreadPoolExecutor(1, "runstore-export") as reader:
 
