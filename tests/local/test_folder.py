@@ -1,5 +1,6 @@
 """A folder as target: read by many, written by one, opened once a process, closed with the last."""
 
+import asyncio
 import gc
 import json
 import os
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -20,10 +22,12 @@ from runstore.errors import (
     FolderBusy,
     FolderNotFound,
     NotFound,
+    RequestTimeout,
     SchemaError,
     StorageError,
 )
-from runstore.limits import TAILS_MAX
+from runstore.limits import STOP_SECONDS_MAX, TAILS_MAX
+from runstore.local import open_async
 from tests.engine.test_lock import holder
 from tests.local.ask import WAYS, Transport, create, create_with_file, names, post, read
 from tests.server.live import serve
@@ -214,6 +218,32 @@ class TestBesideAServer:
             pytest.raises(FolderBusy, match=f"process {process.pid} writes"),
         ):
             transport.send(create(1))
+        transport.close()
+
+
+class TestGivingUp:
+    """A request that would never end: a tail, asked for as if it were an answer."""
+
+    ENDLESS = post("/runs/tail", {})
+
+    def test_a_caller_who_is_cancelled_leaves_nothing_behind(self, folder: Path) -> None:
+        SqliteEngine(folder).close()
+
+        async def give_up() -> None:
+            transport = open_async(folder)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(transport.send(self.ENDLESS), 0.2)
+            # Closing waits for requests that are under way: there are none.
+            await asyncio.wait_for(transport.close(), STOP_SECONDS_MAX / 2)
+
+        asyncio.run(give_up())
+
+    def test_a_request_may_say_how_long_it_waits(self, opened: Open, folder: Path) -> None:
+        SqliteEngine(folder).close()
+        transport = opened(folder)
+        with pytest.raises(RequestTimeout, match="none after 0.1 s"):
+            transport.send(replace(self.ENDLESS, timeout_s=0.1))
+        assert names(transport) == []
         transport.close()
 
 
