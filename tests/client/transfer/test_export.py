@@ -267,3 +267,24 @@ def test_an_attachment_that_cannot_be_had_is_a_loss(
     assert (ledger.attachments.refused, ledger.attachments.written) == (ATTACHMENTS, 0)
     assert not ledger.is_lossless
     assert {one.reason for one in ledger.refusals} == {"it is gone"}
+
+
+# --- verified
+
+
+def test_a_verified_export_goes_on_and_is_compared(
+    source: Client, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(source, path, monkeypatch, verify=True)
+    assert export_runs(source, path, verify=True, **everything).is_lossless
+
+
+def test_a_file_that_does_not_hold_what_was_read_is_found_out(
+    source: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs.jsonl"
+    interrupted(source, path, monkeypatch, verify=True)
+    part = tmp_path / "runs.jsonl.part"
+    part.write_bytes(part.read_bytes().replace(b"Traceback", b"traceback", 1))
+    with pytest.raises(StorageError, match="does not hold what was read"):
+        export_runs(source, path, verify=True, **everything)

@@ -44,6 +44,7 @@ def export_runs(
     restart: bool = False,
     feedback: bool = True,
     attachments: bool = True,
+    verify: bool = False,
     requests_per_10s: int | None = None,
     on_ledger: OnLedger | None = None,
     **asked: Unpack[RunChoice],
@@ -52,10 +53,12 @@ def export_runs(
 
     `destination` ends in .jsonl, .jsonl.zst or .parquet; attachments lie in a folder beside it,
     named as the file with .attachments behind. Called again after it was interrupted, with the same
-    arguments, it goes on where it stopped; `restart`: from the start.
+    arguments, it goes on where it stopped; `restart`: from the start. `verify`: the file is read
+    again and its content hash compared with that of what was read.
 
     Raises what list_runs raises; Conflict when the file is there already and not to be overwritten,
-    is being written, or is begun with other arguments; StorageError when it cannot be written.
+    is being written, or is begun with other arguments; StorageError when it cannot be written, or
+    does not hold what was read.
     """
     exporter = Exporter(
         Peer(source, requests_per_10s),
@@ -63,6 +66,7 @@ def export_runs(
         asked,
         feedback=feedback,
         attachments=attachments,
+        verify=verify,
         on_ledger=on_ledger,
     )
     exporter.run(overwrite=overwrite, restart=restart)

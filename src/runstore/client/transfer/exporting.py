@@ -17,7 +17,8 @@ from typing import Any, Literal
 from runstore.client.asking import RunAsk, RunFilters, ask_runs, refuse_unknown
 from runstore.client.calls.resolve import resolved
 from runstore.client.calls.runs import PageBytes, RunPager, read_attachment, read_bytes
-from runstore.client.transfer.formats import Sink, open_sink
+from runstore.client.transfer.formats import Sink, open_sink, read_bundles_of
+from runstore.client.transfer.hashing import ContentHash, hash_bundles
 from runstore.client.transfer.ledger import Ledger, OnLedger
 from runstore.client.transfer.peer import Peer
 from runstore.client.transfer.reading import DERIVED, NEEDED, ProjectNames, read_bundles
@@ -43,13 +44,16 @@ class Exporter:
         *,
         feedback: bool = True,
         attachments: bool = True,
+        verify: bool = False,
         on_ledger: OnLedger | None = None,
     ) -> None:
         """`asked`: RunChoice. Raises what list_runs raises, InvalidArgument."""
+        self._verify = verify
         self._source = source
         self._destination = Path(destination)
         self._ask = check_asked(asked, "export_runs")
         self._with = {"with_feedback": feedback, "with_attachments": attachments}
+        self._options = {**self._with, "verify": verify}
         self._on_ledger = on_ledger
         self._names = ProjectNames()
         self._file = StateFile(self._destination)
@@ -86,7 +90,17 @@ class Exporter:
                 sink.finish(state.position)
             finally:
                 sink.close()
+            if self._verify and self.ledger.is_lossless:
+                self._compare(state.hash)
             self._file.remove()
+
+    def _compare(self, want: ContentHash) -> None:
+        have = hash_bundles(read_bundles_of(self._destination, Ledger()))
+        if have != want:
+            raise StorageError(
+                f"{self._destination} does not hold what was read: its content hash is {have}, "
+                f"not {want}"
+            )
 
     def _begin(self) -> ExportState:
         open_sink(self._destination, self.ledger).discard()  # of an export that was given up
@@ -97,7 +111,7 @@ class Exporter:
 
     def _said(self) -> dict[str, Any]:
         ask = asdict(replace(self._ask, select=None, cursor=None))
-        return {**ask, "project_names": list(self._ask.project_names), **self._with}
+        return {**ask, "project_names": list(self._ask.project_names), **self._options}
 
     def _check_state(self, state: ExportState) -> None:
         if (state.source, state.asked) != (self._source.name, self._said()):
@@ -110,7 +124,7 @@ class Exporter:
         with pages_ahead(self._source, self._pager(state)) as pages:
             for page, cursor, is_last in pages:
                 if page is not None:
-                    self._add(page, sink)
+                    self._add(page, sink, state)
                 position = sink.commit(is_last=is_last)
                 if position is not None:
                     state.cursor, state.position, state.is_read = cursor, position, is_last
@@ -133,11 +147,14 @@ class Exporter:
         )
         return RunPager(ask, self._source.server, read_bytes)
 
-    def _add(self, page: PageBytes, sink: Sink) -> None:
+    def _add(self, page: PageBytes, sink: Sink, state: ExportState) -> None:
         bundles = self._source.run(
             read_bundles(page.body, self._names, self._fetch, runs_max=page.runs_max, **self._with)
         )
         self.ledger.runs.read += len(bundles)
+        if self._verify:
+            for bundle in bundles:
+                state.hash = state.hash.plus(bundle)
         sink.write(page.body, bundles)
 
     def _fetch(self, url: str) -> bytes:

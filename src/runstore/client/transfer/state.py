@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from runstore.client.frames import replace_durably
+from runstore.client.transfer.hashing import NOTHING, ContentHash
 from runstore.client.transfer.ledger import Ledger, ledger_from
 from runstore.errors import Conflict, StorageError
 
@@ -28,6 +29,7 @@ class ExportState:
     position: int = 0  # of the sink
     is_read: bool = False  # all pages are in the sink
     ledger: dict[str, Any] | None = None
+    hash: ContentHash = NOTHING  # of what was read, if that is to be compared
 
     def ledger_so_far(self) -> Ledger:
         return Ledger() if self.ledger is None else ledger_from(self.ledger)
@@ -44,6 +46,7 @@ class StateFile:
             if said.pop("version") != VERSION:
                 raise ValueError("of another version")
             state = ExportState(**said)
+            state.hash = ContentHash(*state.hash)
             state.ledger_so_far()
         except FileNotFoundError:
             return None
@@ -54,7 +57,8 @@ class StateFile:
     def save(self, state: ExportState) -> None:
         """On disk when it returns; what it tells of must be so before."""
         part = self.path.with_name(f".{self.path.name}.part")
-        part.write_bytes(orjson.dumps({"version": VERSION, **asdict(state)}))
+        said = {"version": VERSION, **asdict(state), "hash": list(state.hash)}
+        part.write_bytes(orjson.dumps(said))
         replace_durably(part, self.path)
 
     def remove(self) -> None:
