@@ -8,8 +8,10 @@ from cyclopts import App, Parameter
 
 from runstore.cli.completion import show_completion
 from runstore.cli.explain import explain_runs
+from runstore.cli.export import export_file
 from runstore.cli.feedback import feedback
 from runstore.cli.get import get_runs
+from runstore.cli.import_ import import_source
 from runstore.cli.keys import keys
 from runstore.cli.list import list_runs
 from runstore.cli.projects import projects
@@ -32,6 +34,8 @@ app.command(show_trace, name="trace")
 app.command(tail_runs, name="tail")
 app.command(show_stats, name="stats")
 app.command(explain_runs, name="explain")
+app.command(export_file, name="export")
+app.command(import_source, name="import")
 app.command(projects)
 app.command(feedback)
 app.command(keys)
