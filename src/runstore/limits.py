@@ -76,7 +76,8 @@ LINE_BYTES_MAX = 256 * MIB  # one line of a JSONL file: a run with every payload
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
 FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is estimated
-WORD_FORMS_MAX = 200  # indexed words one searched prefix may stand for
+WORD_FORMS_MAX = 1_000  # words a searched prefix is spelt out into; 15 us each
+WORD_FORMS_LISTED = 40  # the same where all hits are listed: then FTS5's own prefixes are faster
 INDEXED_TOKEN_CHARS_MAX = 200  # longer words and values are cut in the index, then rechecked
 ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
 ROLLUP_TAIL_MAX = 4_000  # runs that came last and are in no rollup: figures read them one by one

@@ -31,6 +31,7 @@ def small_limits() -> Iterator[None]:
         (finder, "TRACE_CANDIDATES_MAX"): 2,
         (finder, "FEW_CANDIDATES"): 4,
         (finder, "WORD_FORMS_MAX"): 2,
+        (finder, "WORD_FORMS_LISTED"): 1,
         (arrival, "ARRIVAL_VISITS_MAX"): 30,
     }
     with pytest.MonkeyPatch.context() as patch:

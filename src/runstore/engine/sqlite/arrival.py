@@ -13,7 +13,7 @@ from typing import Any
 from runstore.engine.sqlite.connections import Connection
 from runstore.limits import ARRIVAL_VISITS_MAX
 from runstore.model.times import START_US_MAX, START_US_MIN
-from runstore.sql.sqlite.select import Window
+from runstore.sql.sqlite.select import Statement, Window
 from runstore.sql.sqlite.span import Span
 
 ZONE_BITS = 7  # 128 rids a zone: a page of 100 is left soon after it is full
@@ -57,6 +57,15 @@ class Zones:
         return None if row is None else row[0]
 
 
+def arriving(
+    connection: Connection, newest: Statement | None, others: Statement
+) -> Generator[tuple[Any, ...], None, None]:
+    """Rows of the runs whose rids are known already, then of those the index must be asked for."""
+    if newest is not None:
+        yield from connection.rows(newest)
+    yield from connection.rows(others)
+
+
 def walk(
     rows: Generator[tuple[Any, ...], None, None], zones: Zones, window: Window
 ) -> tuple[list[tuple[int, bytes, int]] | None, int]:
@@ -66,7 +75,7 @@ def walk(
     And how many rows were visited."""
     descending, limit = window.descending, window.limit
     sign = 1 if descending else -1
-    page: list[tuple[int, _Ordered, int]] = []  # a heap: the last run of the page on top
+    page: list[tuple[int, Any, int]] = []  # once full a heap: the last run of the page on top
     zone: int | None = None
     end: int | None = None  # the last rid worth a visit, once the page is full
     worst: int | None = None  # the start `end` was found for
@@ -85,33 +94,37 @@ def walk(
                 return None, visits
         if not wanted:
             continue
-        item = (sign * start_us, _Ordered(run_id, descending), rid)
+        place = sign * start_us
         if end is not None:
-            heapq.heappushpop(page, item)
+            if place >= page[0][0]:
+                item = (place, run_id if descending else _Reversed(run_id), rid)
+                heapq.heappushpop(page, item)
             continue
-        heapq.heappush(page, item)
+        page.append((place, run_id if descending else _Reversed(run_id), rid))
         if len(page) == limit:
+            heapq.heapify(page)
             end = rid
             visits_max = 5 * visits + ARRIVAL_VISITS_MAX
     rows.close()
     page.sort(reverse=True)
-    return [(sign * start, ordered.id, rid) for start, ordered, rid in page], visits
+    if descending:
+        return page, visits
+    return [(-place, reversed_id.id, rid) for place, reversed_id, rid in page], visits
 
 
-class _Ordered:
-    """An id that compares the way the window orders ids."""
+class _Reversed:
+    """An id that compares the other way round."""
 
-    __slots__ = ("descending", "id")
+    __slots__ = ("id",)
 
-    def __init__(self, run_id: bytes, descending: bool) -> None:
+    def __init__(self, run_id: bytes) -> None:
         self.id = run_id
-        self.descending = descending
 
-    def __lt__(self, other: "_Ordered") -> bool:
-        return self.id < other.id if self.descending else self.id > other.id
+    def __lt__(self, other: "_Reversed") -> bool:
+        return self.id > other.id
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Ordered) and self.id == other.id
+        return isinstance(other, _Reversed) and self.id == other.id
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from runstore.engine.sqlite.arrival import Zones, walk
+from runstore.engine.sqlite.arrival import RID_MAX, Zones, arriving, walk
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.sampling import INDEX_STEP, on_runs_time, share_found, share_meeting
@@ -21,6 +21,7 @@ from runstore.limits import (
     FIRST_CANDIDATES,
     LOOKUP_TERMS_MAX,
     TRACE_CANDIDATES_MAX,
+    WORD_FORMS_LISTED,
     WORD_FORMS_MAX,
 )
 from runstore.model.ids import id_to_bytes
@@ -59,6 +60,7 @@ class Finder:
     reads: list[Read] = field(default_factory=list)
     estimate: int | None = None  # of the runs wanted in all; None: not sampled
     _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
+    _newest: dict[str, list[int]] = field(default_factory=dict)  # by what was asked of the index
     _met: dict[str, list[bytes]] = field(default_factory=dict)  # by which traces a filter is met
     _found: tuple[Candidates | None] | None = None
     _span: Span | None = None
@@ -180,7 +182,9 @@ class Finder:
             match = match_text(resolved)
             rids = self._rids(match, FIRST_CANDIDATES, newest=True)
             ((newest,),) = self.connection.all(select.newest_rid())
-            passed = newest - min(rids, default=newest) + 1
+            if len(rids) == FIRST_CANDIDATES:
+                self._newest[match] = rids
+            passed = newest - (rids[-1] if rids else newest) + 1
             if in_projects:
                 self.estimate = len(rids) * newest // passed
             if len(rids) * newest > SURELY_COMMON * CANDIDATES_MAX * passed:
@@ -196,7 +200,7 @@ class Finder:
     def _rids(self, match: str, limit: int, *, newest: bool = False) -> list[int]:
         ((rids,),) = self.connection.all(select.probe(match, limit, newest=newest))
         found: list[int] = decode(rids)
-        return found
+        return sorted(found, reverse=True) if newest else found
 
     def _in_projects(self, expression: Expression) -> Expression:
         if self.pids is None or set(self.pids) == set(self.all_pids):
@@ -305,15 +309,16 @@ class Finder:
         if self.pids is not None and set(self.pids) != set(self.all_pids):
             conditions.append(select.in_projects(self.pids, params))
         zones, span = Zones(self.connection), self.starts()
-        statement = select.by_arrival(
-            match_text(resolved),
-            conditions,
-            window,
-            span,
-            params,
-            rids=zones.rids(span.up_to(window.after, descending=window.descending)),
-        )
-        found, visited = walk(self.connection.rows(statement), zones, window)
+        match = match_text(resolved)
+        first, last = zones.rids(span.up_to(window.after, descending=window.descending))
+        newest = None
+        if window.descending and last == RID_MAX and match in self._newest:
+            rids = [rid for rid in self._newest[match] if rid >= first]
+            newest = select.by_rids(rids, conditions, window, span, params)
+            last = self._newest[match][-1] - 1
+        rids_left = first, last
+        statement = select.by_arrival(match, conditions, window, span, params, rids=rids_left)
+        found, visited = walk(arriving(self.connection, newest, statement), zones, window)
         self.reads.append(Read(statement, visited))
         if found is None:
             self.steps.append("runs arrived too far out of order to walk them so: given up")
@@ -379,7 +384,7 @@ class Finder:
     def _text(self, expression: Expression) -> str | None:
         if size(expression) > LOOKUP_TERMS_MAX:
             return None
-        resolved = self.resolve(expression)
+        resolved = resolve(expression, self.connection.words, WORD_FORMS_LISTED)
         return NOTHING if resolved is None else match_text(resolved)
 
     def resolve(self, expression: Expression) -> Expression | None:

@@ -132,7 +132,7 @@ def _read_runs(
     runs: list[Run] = []
     size = 0
     for key, row in zip(keys, rows, strict=True):
-        fixed: Any = row[:width]
+        fixed: Any = row[:width] if payloads else row
         rid, run = run_from_row(fixed, projects.id_of.get(fixed[-1]))
         assert rid == key.rid, "the statement reads the list in its order"
         size += _RUN_BYTES

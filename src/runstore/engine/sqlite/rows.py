@@ -109,12 +109,12 @@ def run_from_row(row: tuple[Any, ...], project_id: str | None) -> tuple[int, Run
         thread_id=thread_id,
         first_token_us=first_token_us,
         received_us=received_us,
-        has_create=bool(has_create),
+        has_create=has_create == 1,
         said_status=said_status,
-        provisional=bool(provisional),
-        start_guessed=bool(start_guessed),
-        usage=counters(usage),
-        totals=sums(totals),
+        provisional=provisional == 1,
+        start_guessed=start_guessed == 1,
+        usage={} if usage is None else counters(usage),
+        totals={} if totals is None else sums(totals),
     )
 
 

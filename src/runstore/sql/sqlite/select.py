@@ -33,6 +33,7 @@ _ARRIVAL = (
     " FROM inverted CROSS JOIN runs AS r ON r.rid = inverted.rowid"
     " WHERE inverted MATCH {text}{bound} ORDER BY inverted.rowid {direction}"
 )
+_ARRIVED = "SELECT r.rid, r.start_us, r.id, {where} FROM {source}"
 _PROBE = (  # one row, for a Python object a rid would cost more than to find it
     "SELECT json_group_array(rowid) FROM"
     " (SELECT rowid FROM inverted WHERE inverted MATCH {text}{order} LIMIT {limit})"
@@ -183,6 +184,15 @@ def by_arrival(
     return Statement.of(
         _ARRIVAL.format(where=where, text=text, bound=bound, direction=direction), params
     )
+
+
+def by_rids(
+    rids: Sequence[int], conditions: list[str], window: Window, span: Span, params: Params
+) -> Statement:
+    """What `by_arrival` gives, of these rids, in their order."""
+    source = _KEYS["rid"].format(keys=params.bind(key_list(rids)))
+    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
+    return Statement.of(_ARRIVED.format(source=source, where=where), params)
 
 
 def all_rows(
