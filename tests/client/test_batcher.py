@@ -381,3 +381,33 @@ def test_a_thread_that_has_nothing_to_do_ends_and_another_begins(
             assert senders() == [] and writer.stats.sent == number
 
     play("sync", scenario, Server())
+
+
+def test_many_threads_may_write_at_once() -> None:
+    server = Server()
+    writer = ThreadWriter(lambda steps: drive(steps, server), compress=False)
+
+    def write(first: int) -> None:
+        for number in range(first, first + 100):
+            assert writer.put(RunWrite("post", RUN, {"id": RUN, **PLACE, "name": f"n{number}"}))
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in range(0, 800, 100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    assert (writer.stats.sent, writer.stats.lost) == (800, 0)
+    sent = b"".join(server.bodies)
+    assert all(f'"n{number}"'.encode() in sent for number in range(800))
+
+
+@each_mode
+def test_what_is_given_up_at_the_end_says_why_it_waited(mode: str) -> None:
+    async def scenario(writer: Writer, server: Server) -> None:
+        writer.put()
+        await asyncio.to_thread(server.asked.wait, 5)
+        await writer.close(0.3)
+        assert "connection refused" in (writer.stats.last_error or "")
+
+    play(mode, scenario, Server(*[ConnectionFailed("connection refused")] * 100))

@@ -103,6 +103,22 @@ def test_room_is_made_by_every_way_out() -> None:
     assert (queue.stats().dropped, queue.stats().queued) == (4, 1)
 
 
+def test_a_delay_is_said_once_in_a_row_and_is_the_reason_of_what_is_given_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue = filled(4)
+    with caplog.at_level(logging.WARNING, "runstore.client"):
+        queue.delay("connection refused")
+        queue.delay("connection refused")
+        assert caplog.text.count("writing is delayed") == 1
+        assert queue.stats().last_error == "connection refused"
+        queue.settle(queue.next_batch(TERMS), [])
+        queue.delay("no route to host")
+        assert caplog.text.count("writing is delayed") == 2
+    queue.drop_all("closed")
+    assert queue.stats().last_error == "2 dropped: closed: no route to host"
+
+
 def test_an_answer_that_comes_after_all_was_dropped_counts_nothing_twice() -> None:
     queue = filled(2)
     batch = queue.next_batch(TERMS)

@@ -2,7 +2,7 @@
 
 Both do the same: wait for a batch, send it, wait and send again while the server is away, count.
 Each begins with a write and ends when there is nothing to do, so a forgotten client leaves nothing
-behind. What is still queued when the program ends is sent then, for at most WRITE_CLOSE_SECONDS.
+behind. What is still queued when the program ends is sent then, for at most WRITE_EXIT_SECONDS.
 
 A process made by fork has no thread of its own and begins with an empty queue; what waited is
 sent by its parent. A connection must not be shared with it: make a new client after a fork.
@@ -24,7 +24,12 @@ from runstore.client.calls.ingest import IngestTerms, Write, read_terms, send_ba
 from runstore.client.http import Steps
 from runstore.client.write_queue import WriteQueue, WriteStats, log, retry_pause_s
 from runstore.errors import InvalidRequest, RunstoreError
-from runstore.limits import WRITE_CLOSE_SECONDS, WRITE_IDLE_SECONDS, WRITE_LINGER_SECONDS
+from runstore.limits import (
+    WRITE_CLOSE_SECONDS,
+    WRITE_EXIT_SECONDS,
+    WRITE_IDLE_SECONDS,
+    WRITE_LINGER_SECONDS,
+)
 
 assert concurrent.futures.thread
 
@@ -168,6 +173,7 @@ class ThreadWriter:
                 if pause_s is None or now + pause_s >= self._give_up_at:
                     self._queue.drop(batch, _said(error))
                     return
+                self._queue.delay(_said(error))
                 attempt += 1
                 self._pause(pause_s)
             except Exception as error:  # the worker's rim: it must go on with the next batch
@@ -307,6 +313,7 @@ class TaskWriter:
                 if pause_s is None or now + pause_s >= self._give_up_at:
                     self._queue.drop(batch, _said(error))
                     return
+                self._queue.delay(_said(error))
                 attempt += 1
                 await self._pause(pause_s)
             except Exception as error:  # the worker's rim: it must go on with the next batch
@@ -353,7 +360,7 @@ def _register_exit() -> None:
 def _at_exit() -> None:
     for writer in list(_writers):
         if isinstance(writer, ThreadWriter):
-            writer.close()
+            writer.close(WRITE_EXIT_SECONDS)
         else:
             writer.abandon()
 

@@ -67,6 +67,7 @@ class WriteQueue:
         self._put = self._answered = 0  # writes so far; answered: sent, refused or dropped
         self._sent = self._dropped = self._refused = 0
         self._last_error: str | None = None
+        self._trouble: str | None = None  # why the oldest batch still waits
         self._refusals: deque[RefusedWrite] = deque(maxlen=REFUSALS_KEPT_MAX)
         self._told_dropped = self._told_refused = False
 
@@ -132,8 +133,15 @@ class WriteQueue:
         with self.changed:
             batch = list(self._waiting)
             if batch:
-                self.drop(batch, why)
+                self.drop(batch, f"{why}: {self._trouble}" if self._trouble else why)
             return len(batch)
+
+    def delay(self, why: str) -> None:
+        """The oldest batch could not be sent, and will be tried again. Said once in a row."""
+        with self.lock:
+            if self._trouble is None:
+                log.warning("writing is delayed, and tried again: %s", why)
+            self._trouble = self._last_error = why
 
     def _remove(self, batch: Sequence[Write]) -> bool:
         """False if they are gone: a closing client lost its patience and dropped all."""
@@ -143,6 +151,7 @@ class WriteQueue:
             self._waiting.popleft()
             self._bytes -= write.size
         self._answered += len(batch)
+        self._trouble = None
         self.changed.notify_all()
         return True
 
