@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runstore.settings import Settings, SettingsError, key_hash, settings_from
+from runstore.settings import Settings, SettingsError, folder_settings, key_hash, settings_from
 
 HASH = key_hash("secret")
 
@@ -71,3 +71,16 @@ def test_a_wrong_hash_is_not_repeated_in_the_error() -> None:
 )
 def test_exposed_means_reachable_by_anyone(settings: Settings, exposed: bool) -> None:
     assert settings.is_exposed is exposed
+
+
+def test_a_folder_opened_in_this_process_asks_the_environment_for_prices_alone() -> None:
+    everything = {
+        "RUNSTORE_DATA": "/other",
+        "RUNSTORE_PRICES": "p.json",
+        "RUNSTORE_PORT": "none",
+        "RUNSTORE_API_KEYS": "secret",
+    }
+    folder = Path("/d")
+    assert folder_settings(folder, {}) == Settings(data=folder, ingest_processes=0)
+    found = folder_settings(folder, everything)
+    assert found == Settings(data=folder, prices=Path("p.json"), ingest_processes=0)

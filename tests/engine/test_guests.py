@@ -9,15 +9,17 @@ import apsw
 import pytest
 
 from runstore.engine.sqlite import dictionary
-from runstore.engine.sqlite.connections import DATABASE
+from runstore.engine.sqlite.connections import DATABASE, Connection
 from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.engine.sqlite.reader import fetch_page
 from runstore.errors import FolderNotFound, ReadOnly, StorageError
 from runstore.model.batch import Batch
 from runstore.model.project import Project, ProjectQuery
-from runstore.model.query import RunQuery
+from runstore.model.query import Page, RunQuery
 from runstore.model.run import JsonText, Run, RunMessage
 from runstore.model.times import us_from_text
 from runstore.plan.build import build_plan
+from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import Codec
 from tests.server.wirerun import uid
 
@@ -230,4 +232,24 @@ class TestInAFolderItMayNotWriteTo:
         assert names(engine) == {"run 1", "run 2", "run 3"}
         writer.close()
         assert names(engine) == {"run 1", "run 2", "run 3"}
+        engine.close()
+
+    def test_what_is_written_while_it_reads_spoils_the_answer(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = SqliteEngine(folder, read_only=True)
+        fetch = fetch_page
+
+        def fetch_slowly(connection: Connection, plan: RunPlan) -> Page:
+            answer = fetch(connection, plan)
+            writer = SqliteEngine(folder)
+            write(writer, 2)
+            writer.close()  # which brings all of it into the file that was read
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr("runstore.engine.sqlite.engine.fetch_page", fetch_slowly)
+            with pytest.raises(StorageError, match="began to be written while it was read"):
+                names(engine)
+        assert names(engine) == {"run 1", "run 2"}
         engine.close()

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from runstore.errors import StorageError
+from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.errors import ReadOnly, StorageError
 from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 from runstore.store.blobs import Blobs
+from runstore.store.store import Store
 
 PIECES = (b"\x00first", b"", b"second" * 20_000)
 CONTENT = b"".join(PIECES)
@@ -166,3 +168,22 @@ def test_what_cannot_be_looked_up_stays(tmp_path: Path, caplog: pytest.LogCaptur
     blobs.wait()
     assert blobs.path(SHA256) is not None
     assert "attachments were not collected" in caplog.text
+
+
+def test_a_store_that_only_reads_removes_and_makes_nothing(tmp_path: Path) -> None:
+    SqliteEngine(tmp_path).close()
+    blobs = Blobs(tmp_path)
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])  # of no run: a store that writes would remove it
+    before = set(tmp_path.rglob("*"))
+    store = Store(SqliteEngine(tmp_path, read_only=True), tmp_path)
+    store.blobs.collect([SHA256])
+    store.blobs.collect_all()
+    store.blobs.wait()
+    with pytest.raises(ReadOnly):
+        store.blobs.open("run", "photo", "image/png")
+    assert store.blobs.path(SHA256) is not None
+    store.close()
+    made = {path.name for path in set(tmp_path.rglob("*")) - before}
+    assert made <= {"runs.db-wal", "runs.db-shm"}
+    assert before <= set(tmp_path.rglob("*"))

@@ -77,3 +77,14 @@ def test_a_damaged_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"short")
     with pytest.raises(StorageError, match="32 bytes"):
         Signer.open(tmp_path)
+
+
+def test_who_only_reads_signs_as_the_folder_does_and_makes_no_secret(tmp_path: Path) -> None:
+    alone = Signer.open(tmp_path / "none", read_only=True)
+    assert alone.check(alone.sign(FILE, NOW), NOW).sha256 == FILE.sha256
+    assert not (tmp_path / "none").exists()
+    token = Signer.open(tmp_path).sign(FILE, NOW)
+    reader = Signer.open(tmp_path, read_only=True)
+    assert reader.sign(FILE, NOW) == token
+    with pytest.raises(NotFound):
+        alone.check(token, NOW)

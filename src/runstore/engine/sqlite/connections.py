@@ -175,6 +175,9 @@ class Readers:
                 self._all.append(connection)
         return connection
 
+    def confirm(self) -> None:
+        """After a snapshot of this thread's: that it was one. Raises StorageError."""
+
     def _open(self) -> Connection:
         return Connection(self._path, self._codec, read_only=True)
 

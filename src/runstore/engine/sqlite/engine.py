@@ -134,6 +134,7 @@ class SqliteEngine:
     def _snapshot(self, deadline_s: float | None = None) -> Iterator[Connection]:
         with self._readers.get().snapshot(deadline_s) as connection:
             yield connection
+        self._readers.confirm()
 
     # Runs.
 

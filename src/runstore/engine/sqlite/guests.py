@@ -45,6 +45,13 @@ class GuestReaders(Readers):
         self._local.mark = mark
         return connection
 
+    def confirm(self) -> None:
+        mark: _Mark = self._local.mark
+        if mark.frozen is not None and self._look() != mark:
+            raise StorageError(
+                f"{self._path.parent} began to be written while it was read; ask again"
+            )
+
     def _open(self) -> Connection:
         is_frozen = self._look().frozen is not None
         return Connection(self._path, self._codec, read_only=True, immutable=is_frozen)

@@ -84,5 +84,6 @@ def _in_snapshot(
     def check(findings: Findings) -> None:
         with readers.get().snapshot() as connection:
             run(connection, findings)
+        readers.confirm()
 
     return check
