@@ -1,6 +1,8 @@
 """The transports over HTTP: what goes out, what is tried again, what is raised."""
 
 import asyncio
+import gc
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -21,7 +23,7 @@ from runstore.errors import (
     UnexpectedAnswer,
 )
 from runstore.limits import ATTEMPTS_MAX
-from tests.client.conftest import Mode
+from tests.client.conftest import Mode, open_place
 
 GET = HttpRequest("GET", "/runs/1", (("a", "1"), ("a", "x y")))
 POST = HttpRequest("POST", "/runs/query", body=b"{}")
@@ -248,3 +250,68 @@ def test_an_async_client_may_be_used_on_one_loop_after_another() -> None:
     for _ in range(2):
         assert asyncio.run(transport.send(GET)).body == b"ok"
     asyncio.run(transport.close())
+
+
+# --- against real sockets
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with open_place("http", tmp_path_factory.mktemp("live")) as place:
+        yield Target(place.target, None)
+
+
+INFO = HttpRequest("GET", "/info")
+
+
+def test_a_blocking_client_that_is_forgotten_leaves_no_socket_open(live: Target) -> None:
+    transport = SyncHttpTransport(live)
+    assert transport.send(INFO).status == 200
+    del transport
+    gc.collect()  # an open socket would warn here, and a warning is an error
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_an_async_client_that_is_not_closed_leaves_no_socket_open(
+    live: Target, is_kept: bool
+) -> None:
+    kept: list[AsyncHttpTransport] = []
+
+    async def use() -> None:
+        transport = AsyncHttpTransport(live)
+        assert (await transport.send(INFO)).status == 200
+        if is_kept:
+            kept.append(transport)
+
+    asyncio.run(use())
+    gc.collect()
+    kept.clear()
+    gc.collect()
+
+
+def test_a_server_that_is_not_there_cannot_be_reached(mode: Mode, waits: list[float]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        target = Target(f"http://127.0.0.1:{taken.getsockname()[1]}", None)
+        with pytest.raises(ConnectionFailed, match=f"cannot be reached \\({ATTEMPTS_MAX} attempts"):
+            real_send(mode, target, INFO)
+    assert len(waits) == ATTEMPTS_MAX - 1
+
+
+def test_a_server_that_does_not_answer_is_a_timeout(mode: Mode) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        target = Target(f"http://127.0.0.1:{silent.getsockname()[1]}", None)
+        with pytest.raises(RequestTimeout, match="did not answer GET /info in time"):
+            real_send(mode, target, HttpRequest("GET", "/info", timeout_s=0.05))
+
+
+def real_send(mode: Mode, target: Target, request: HttpRequest) -> HttpResponse:
+    if mode == "sync":
+        transport = SyncHttpTransport(target)
+        try:
+            return transport.send(request)
+        finally:
+            transport.close()
+    return asyncio.run(AsyncHttpTransport(target).send(request))

@@ -7,10 +7,12 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
+from ssl import SSLContext
 from typing import Any
 
 import httpx2
@@ -58,6 +60,7 @@ class _Wire:
                 keepalive_expiry=KEEP_ALIVE_SECONDS,
             ),
             "follow_redirects": False,
+            "verify": _certificates(),
         }
 
     def request(self, request: HttpRequest) -> dict[str, Any]:
@@ -98,10 +101,11 @@ class AsyncHttpTransport:
         self._http = http
         self._pool: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._keeper: AsyncGenerator[None, None] | None = None
         self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        pool = self._open()
+        pool = await self._open()
         steps = exchange(request, self._wire.url)
         step = next(steps)
         while True:
@@ -126,7 +130,7 @@ class AsyncHttpTransport:
 
     @asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
-        pool = self._open()
+        pool = await self._open()
         try:
             response = await pool.send(
                 pool.build_request(**self._wire.request(request)), stream=True
@@ -152,17 +156,20 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         self._is_closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None and self._loop is asyncio.get_running_loop():
-            await pool.aclose()
+        keeper, self._keeper, self._pool = self._keeper, None, None
+        if keeper is not None and self._loop is asyncio.get_running_loop():
+            await keeper.aclose()
 
-    def _open(self) -> httpx2.AsyncClient:
+    async def _open(self) -> httpx2.AsyncClient:
         if self._is_closed:
             raise RuntimeError(_CLOSED)
         loop = asyncio.get_running_loop()
         if self._pool is None or self._loop is not loop:
-            self._pool = httpx2.AsyncClient(transport=self._http, **self._wire.options)
+            self._pool = pool = httpx2.AsyncClient(transport=self._http, **self._wire.options)
             self._loop = loop
+            self._keeper = _kept(pool)
+            await anext(self._keeper)
+            return pool
         return self._pool
 
 
@@ -245,6 +252,20 @@ class SyncHttpTransport:
             if self._pool is None:
                 self._pool = httpx2.Client(transport=self._http, **self._wire.options)
             return self._pool
+
+
+async def _kept(pool: httpx2.AsyncClient) -> AsyncGenerator[None, None]:
+    """Ends with its loop, or when its client is forgotten: asyncio sees to generators' ends."""
+    try:
+        yield
+    finally:
+        await pool.aclose()
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Read once: it takes as long as twenty requests."""
+    return httpx2.create_ssl_context()
 
 
 def _answer(response: httpx2.Response) -> Answer:
