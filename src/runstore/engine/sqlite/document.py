@@ -98,6 +98,11 @@ class Document(msgspec.Struct, array_like=True):
         return terms, of_inputs.words, of_outputs.words, of_run.words
 
 
+def _packed_extra(text: JsonText, said: Payload | None, codec: Codec) -> bytes:
+    """Deriving leaves `extra` as it was said, if that told the depth already."""
+    return said.packed if said is not None and said.text is text else codec.pack(text)
+
+
 def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
     """Derives the run's fields, in place, and what is stored beside them."""
     inputs = None if run.inputs is None else payloads.of(run.inputs)
@@ -116,7 +121,7 @@ def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
         payloads=(
             None if inputs is None else inputs.packed,
             None if outputs is None else outputs.packed,
-            None if run.extra is None else payloads.codec.pack(run.extra),
+            None if run.extra is None else _packed_extra(run.extra, extra, payloads.codec),
             None if run.events is None else payloads.of(run.events).packed,
             None if run.serialized is None else payloads.of(run.serialized).packed,
         ),
@@ -125,4 +130,3 @@ def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
         of_outputs=of_outputs,
         present=present_bits(run, values.metadata),
     )
-

@@ -58,8 +58,8 @@ class PreparedBatch(Batch):
 
     def __reduce__(self) -> tuple[object, ...]:
         for ready in self.ready:
-            for column in PAYLOAD_COLUMNS:
-                setattr(ready.run, column, None)
+            run = ready.run
+            run.inputs = run.outputs = run.extra = run.events = run.serialized = None
         parcel = _Parcel(
             self.ready, self.messages, self.payloads, self.feedback, self.refusals, self.size
         )
@@ -107,9 +107,7 @@ def prepare(batch: Batch, now_us: int, prices: Prices, codec: Codec) -> Prepared
     return prepared
 
 
-def _ready(
-    message: RunMessage, now_us: int, prices: Prices, payloads: Payloads
-) -> ReadyRun | None:
+def _ready(message: RunMessage, now_us: int, prices: Prices, payloads: Payloads) -> ReadyRun | None:
     if message.is_patch or message.dotted_order is None or message.attachments:
         return None
     try:

@@ -155,13 +155,20 @@ class Rollups:
             add(self._change(pid, start_us, kind).totals, delta)
 
     def _change(self, pid: int, start_us: int, kind: Kind) -> Rollup:
-        return self._changes.setdefault((pid, hour_of(start_us), kind), Rollup())
+        key = (pid, hour_of(start_us), kind)
+        change = self._changes.get(key)
+        if change is None:
+            change = self._changes[key] = Rollup()
+        return change
 
     def write(self) -> None:
         """What was noted, into the table, once the runs themselves are written."""
         if self._last - self._rolled >= ROLLUP_TAIL_MAX:
             for key, rollup in self._tail():
-                self._changes.setdefault(key, Rollup()).add(rollup)
+                if key in self._changes:
+                    self._changes[key].add(rollup)
+                else:
+                    self._changes[key] = rollup
             self._rolled = self._last
             self._connection.execute(_ROLLED, (self._rolled,))
         folded: dict[_Key, Rollup] = {}
@@ -169,7 +176,10 @@ class Rollups:
             if change != _NOTHING:
                 for span in SPANS:
                     longer = (pid, span, hour - hour % span, kind)
-                    folded.setdefault(longer, Rollup()).add(change)
+                    known = folded.get(longer)
+                    if known is None:
+                        known = folded[longer] = Rollup()
+                    known.add(change)
         self._changes.clear()
         for place, change in folded.items():
             self._write(place, change)
