@@ -50,6 +50,9 @@ GC_OBJECTS = 50_000  # objects made and not freed before cycles are looked for; 
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
 RETRY_AFTER_S = 1  # what an overloaded server asks for; the queue drains in about that
+KEYS_MAX = 1_000  # API keys of one folder; each request is compared with all
+KEYS_LOOK_SECONDS = 0.5  # so often a server looks whether keys were made or revoked
+KEYS_LOCK_SECONDS = 5.0  # whoever changes the keys waits so long for another who does
 ATTACHMENT_URL_SECONDS = 24 * 3_600  # how long a signed attachment URL is good
 REQUEST_ID_CHARS_MAX = 128  # longer X-Request-Id values are replaced by our own
 
@@ -64,6 +67,11 @@ FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 # Frames and transfers of the client.
 PARQUET_GROUP_BYTES = 64 * MIB  # Arrow bytes gathered into one row group: bounds memory
 PARQUET_GROUP_RUNS = 100_000  # runs in one row group, if they are small
+RATE_WINDOW_SECONDS = 10.0  # LangSmith counts requests per 10 s, and so do we
+REFUSALS_KEPT_MAX = 1_000  # refusals a ledger tells one by one; its counts are of all
+TRANSFER_CHUNK_RUNS = 200  # runs compared with the target at once
+TRANSFER_CHUNK_BYTES = 32 * MIB  # or so many bytes of them
+LINE_BYTES_MAX = 256 * MIB  # one line of a JSONL file: a run with every payload at its bound
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
@@ -100,11 +108,16 @@ TAIL_PAGE_BYTES = 2 * MIB  # and their bytes: with TAILS_MAX, 128 MiB
 TAIL_SENT_MAX = 5_000  # runs a tail knows it has sent already, as they stand; 1 MB
 TAIL_HEARTBEAT_SECONDS = 15.0  # so often something is sent: proxies drop idle streams after 60 s
 TAIL_POLL_SECONDS = 0.2  # looks for what another process has written
+TAIL_SILENCE_SECONDS = 40.0  # without a sign of life, after which a client connects anew
+TAIL_RETRY_SECONDS_MAX = 600.0  # a client gives up then; a restart takes seconds
+TAIL_EVENT_BYTES_MAX = 256 * MIB  # one run with its payloads, in a client's memory
+TAIL_RECENT_RUNS = 1_000  # a client knows them when a new connection repeats them: TAIL_CHANGES
 
 # Writing from a client.
 WRITE_QUEUE_OPERATIONS_MAX = 20_000  # creates, updates, feedback waiting; past it they are dropped
 WRITE_QUEUE_BYTES_MAX = 256 * MIB  # the same in bytes of JSON and attachments
 WRITE_LINGER_SECONDS = 0.1  # a batch that is not full waits so long for more
+WRITE_IDLE_SECONDS = 5.0  # a thread that sends ends after so long without a write
 WRITE_RETRY_SECONDS_MAX = 300.0  # a batch nobody takes is given up then; a restart takes seconds
 WRITE_RETRY_PAUSE_SECONDS_MAX = 15.0  # between two attempts of a batch
 WRITE_CLOSE_SECONDS = 30.0  # close(), and a program that ends, wait so long for what is queued
@@ -113,3 +126,22 @@ KNOWN_RUNS_MAX = 20_000  # runs whose place in their trace a client remembers; 3
 REFUSALS_KEPT_MAX = 100  # newest refusals a client keeps to be asked about
 SERDE_NODES_MAX = 1_000_000  # values in one payload that only Python can turn into JSON
 LIST_PAGE_ITEMS = 100  # projects or feedback per request of a list; LangSmith takes no more
+
+# Asking from a client.
+LANGSMITH_PAGE_RUNS = 100  # runs per page of a server that does not say; LangSmith takes no more
+CONNECT_SECONDS = 10.0  # to reach a server; a retry may find another way
+READ_SECONDS = 60.0  # between two pieces of an answer; Runstore's own queries end after 30
+KEEP_ALIVE_SECONDS = 4.0  # of an idle connection; less than servers' 5, so that none goes stale
+CONNECTIONS_MAX = 20  # one client's connections at the same time
+ATTEMPTS_MAX = 4  # of one request that meets faults
+ATTEMPTS_BUSY_MAX = 10  # of one request that is told to come later
+RETRY_PAUSE_SECONDS = 0.5  # before the second attempt; doubled before each further one
+RETRY_PAUSE_SECONDS_MAX = 10.0  # between two attempts, unless the server asks for more
+RETRY_AFTER_SECONDS_MAX = 60.0  # of a server's Retry-After; a longer one is an error at once
+RETRY_SECONDS_MAX = 120.0  # waited in all for one request
+EMPTY_PAGES_MAX = 1_000  # pages without a run, one after another, that lead to a further one
+ERROR_BODY_CHARS = 500  # shown of an answer that is not of the protocol
+LIST_IDS_PER_REQUEST = 100  # ids in the URL of a list: 4 KB, which every proxy lets through
+
+# Verifying a folder.
+PROBLEMS_SHOWN = 20  # of one check; the others are counted

@@ -81,6 +81,13 @@ def settings_from(
     return Settings(**fields)  # type: ignore[arg-type]  # names and types are checked just above
 
 
+def folder_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Of a folder opened in this process, where nobody listens: only the prices are asked for."""
+    read = os.environ if environment is None else environment
+    prices = read.get("RUNSTORE_PRICES")
+    return Settings(data=folder, prices=Path(prices) if prices else None, ingest_processes=0)
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) > INGEST_PROCESSES_MAX:
         raise SettingsError(

@@ -68,6 +68,17 @@ def test_a_stopped_server_has_kept_what_it_took(tmp_path: Path, stop: signal.Sig
         assert found["name"] == "run 1"
 
 
+def test_a_second_server_on_a_folder_is_told_of_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    with serving(folder) as (process, url):
+        assert serve({"port": 0, "data": folder}) == 2
+        said = capsys.readouterr().err
+        assert f"process {process.pid} writes {folder} and serves it: use {url} instead" in said
+        assert ask(url, "/ready") == {"ready": True}
+
+
 def test_a_new_key_comes_with_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
     app(["key", "new"], result_action="return_value")
     said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:2])

@@ -124,6 +124,31 @@ def test_a_root_that_comes_late_counts_from_then_on(loaded: Asked) -> None:
 
 def test_explaining_a_query_gives_lines_for_people(loaded: Asked) -> None:
     plan = build_plan(RunQuery(filter='has(tags, "x")', is_root=True))
-    lines = loaded.engine.explain_runs(plan)
-    assert lines
-    assert all(line and "\n" not in line for line in lines)
+    told = loaded.engine.explain_runs(plan)
+    assert told.steps
+    assert all(line and "\n" not in line for line in told.steps)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"filter": 'has(tags, "x")'},
+        {"filter": 'eq(run_type, "llm")'},
+        {"trace_filter": 'eq(name, "run 1")', "limit": 1},
+        {"tree_filter": 'eq(name, "run 1")', "is_root": True},
+        {"ids": (rid(1), rid(2))},
+        {"ids": ()},
+        {"project_ids": (rid(99),)},
+        {"project_ids": (rid(99),), "filter": 'regex(inputs, "x")'},
+        {"descending": False, "limit": 1},
+    ],
+    ids=str,
+)
+def test_what_is_told_of_a_query_is_true_of_its_page(loaded: Asked, query: dict[str, Any]) -> None:
+    told = loaded.engine.explain_runs(build_plan(RunQuery(**query)))
+    found = loaded.page(**query)
+    assert told.actual_runs == len(found.runs)
+    assert told.rows_read is None or told.rows_read >= told.actual_runs
+    assert told.estimated_runs is None or told.estimated_runs >= told.actual_runs
+    assert told.seconds >= 0

@@ -5,11 +5,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import apsw
 from bench.server import Server
 
-from runstore.engine.sqlite.connections import DATABASE
-from tests.crash.rounds import Outcome, Rounds
+from tests.crash.rounds import Outcome, Rounds, damages
 
 
 def main() -> int:
@@ -27,7 +25,7 @@ def main() -> int:
             rounds.use(server)
             found += rounds.check_everything()
             runs = rounds.ledger.acknowledged()
-        found += integrity(data)
+        found += damages(data)
     for problem in found:
         print(problem, file=sys.stderr)
     print(
@@ -35,16 +33,6 @@ def main() -> int:
         f"{len(found) or 'no'} problem{'' if len(found) == 1 else 's'}"
     )
     return 1 if found else 0
-
-
-def integrity(data: Path) -> list[str]:
-    """What SQLite's own check says of the database, if it is not fine."""
-    connection = apsw.Connection(str(data / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-    finally:
-        connection.close()
-    return [] if lines == ["ok"] else lines
 
 
 def _show(number: int, outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.agents import Agent, Trace
 from bench.encode import compress, encode_feedback, encode_run, headers, join
@@ -14,6 +15,7 @@ from bench.server import Server
 from bench.vocabulary import Vocabulary
 
 from runstore.model.times import us_from_text
+from runstore.store.verify import verify_folder
 from tests.crash.ledger import MARK_KEY, Expected, Ledger, problems
 
 SENDERS = 4
@@ -43,6 +45,17 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
+def damages(data: Path, *, fast: bool = False) -> list[str]:
+    """What `runstore check` finds wrong with a folder."""
+    return [
+        f"{found.name}: {problem}"
+        for found in verify_folder(data, fast=fast)
+        for problem in found.problems
+        # A killed server leaves content of requests it had refused; the next start removes it.
+        if not (fast and found.name == "strays")
+    ]
+
+
 class Rounds:
     """Kills one server on one folder, again and again."""
 
@@ -66,8 +79,9 @@ class Rounds:
             acknowledged=sum(request.acknowledged for request in waiting),
             broken=sum(not request.acknowledged for request in sent),
         )
+        outcome.problems = damages(self._server.data, fast=True)
         self._server.start()
-        outcome.problems = problems(self._server.port, self.ledger, mark)
+        outcome.problems += problems(self._server.port, self.ledger, mark)
         # The SDK sends again what broke off; parts of it may have been stored the first time.
         with Connection(self._server.port) as connection:
             for request in sent:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from bench.server import Server
 
-from tests.crash.__main__ import integrity
-from tests.crash.rounds import Rounds
+from tests.crash.rounds import Rounds, damages
 
 KILLS = 2
 
@@ -21,4 +20,4 @@ def test_what_was_acknowledged_survives_a_killed_server(tmp_path: Path) -> None:
             assert outcome.acknowledged > 0, "killed before anything was acknowledged"
             assert outcome.problems == []
         assert rounds.check_everything() == []
-    assert integrity(data) == []
+    assert damages(data) == []

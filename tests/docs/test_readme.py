@@ -16,9 +16,9 @@ PAPERS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
-def block(language: str) -> str:
-    """The first fenced block of that language in README.md that follows "First trace"."""
-    text = (ROOT / "README.md").read_text().partition("## First trace")[2]
+def block(language: str, after: str = "## First trace") -> str:
+    """The first fenced block of that language in README.md that follows."""
+    text = (ROOT / "README.md").read_text().partition(after)[2]
     found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found[1]
@@ -42,6 +42,23 @@ def test_the_first_trace_and_query_of_the_readme_work(tmp_path: Path) -> None:
 
 def test_the_first_trace_and_query_take_at_most_20_lines() -> None:
     assert len([line for line in block("python").splitlines() if line.strip()]) <= 20
+
+
+def test_a_folder_needs_no_server_and_six_lines(tmp_path: Path) -> None:
+    code = block("python", after="## No server")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 6
+    for expected in (1, 2):  # the second time there is a run already
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if "LANG" not in name},
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout == f"{[('agent', {'answer': 'because'})] * expected}\n"
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -112,6 +112,7 @@ BOUNDS_SHOWN = {
     "ingest bytes under way": limits.INGEST_QUEUE_BYTES_MAX,
     "query body": limits.QUERY_BODY_BYTES_MAX,
     "ids in one query": limits.IDS_MAX,
+    "tails at the same time": limits.TAILS_MAX,
     "time of one query, its wait included": limits.QUERY_SECONDS_MAX,
     "other JSON bodies": limits.BODY_JSON_BYTES_MAX,
     "traces in one `POST /runs/delete`": limits.TRACES_DELETED_MAX,

@@ -186,7 +186,7 @@ def test_a_query_takes_the_way_that_reads_least(
     engine: SqliteEngine, asked: dict[str, object], step: str
 ) -> None:
     query = RunQuery(project_ids=(PROJECT,), select=NARROW, **asked)  # type: ignore[arg-type]
-    assert step in " / ".join(engine.explain_runs(build_plan(query)))
+    assert step in " / ".join(engine.explain_runs(build_plan(query)).steps)
 
 
 def test_a_walk_is_given_up_where_order_of_arrival_says_nothing(
@@ -198,7 +198,7 @@ def test_a_walk_is_given_up_where_order_of_arrival_says_nothing(
     for order in ("in order", "any order"):
         engine = SqliteEngine(tmp_path / order)
         fill(engine, order)
-        steps[order] = engine.explain_runs(build_plan(query))
+        steps[order] = engine.explain_runs(build_plan(query)).steps
         engine.close()
     assert "in order of arrival" in steps["in order"][-1]
     assert "given up" in steps["any order"][-2]

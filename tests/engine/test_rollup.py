@@ -1,12 +1,9 @@
 """Rollups: kept exact through every change, and figures from them are the oracle's."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import apsw
@@ -15,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runstore.engine.base import Engine
 from runstore.engine.memory import MemoryEngine
 from runstore.engine.sqlite import rollup, rollup_stats
 from runstore.engine.sqlite.connections import DATABASE
@@ -24,19 +20,13 @@ from runstore.engine.sqlite.histogram import bounds, bucket_of
 from runstore.engine.sqlite.rollup import HOUR_US, SPANS, Rollup, hour_of, us_of
 from runstore.engine.sqlite.rollup_stats import asked_of, cover
 from runstore.model.batch import Batch
-from runstore.model.project import Project
 from runstore.model.query import RunQuery
-from runstore.model.run import RunMessage
 from runstore.model.times import text_from_us
 from runstore.plan.build import build_scope
 from runstore.plan.plan import StatsPlan
-from tests.model.make import T0, S, bare, create, record, rid
+from tests.engine.history import HOUR, HOURS, PROJECTS, History, grown, limits
+from tests.model.make import T0, create, rid
 
-PROJECTS = (rid(901), rid(902))
-HOUR = us_of(hour_of(T0))  # a whole hour
-HOURS = (-400_000, -800, -30, -2, -1, 0, 1, 2, 23, 24, 700)  # the first lies before 1970
-LATENCIES_US = (-3 * S, 0, 1, 127, 128, 129, S, S + 1, 2 * S, 3_600 * S)
-RUN_TYPES = ("llm", "chain", "tool", None)
 FILTERS = (
     None,
     'eq(status, "success")',
@@ -109,104 +99,6 @@ def test_what_is_said_of_the_trace_is_not_for_rollups() -> None:
 
 
 # Two engines with the same history.
-
-
-@contextmanager
-def limits(tail: int) -> Iterator[None]:
-    """A short tail, so that small forests are rolled up, and hardly any row remembered."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rollup, "ROLLUP_TAIL_MAX", tail)
-        patch.setattr(rollup, "ROLLUPS_KNOWN_MAX", 3)
-        yield
-
-
-@dataclass
-class History:
-    """Random creates, patches, moves and deletions, told to all engines alike."""
-
-    random: Random
-    engines: list[Engine]
-    paths: list[tuple[int, ...]] = field(default_factory=list)
-    made: int = 0
-
-    def start(self) -> None:
-        for number, project_id in enumerate(PROJECTS):
-            for engine in self.engines:
-                name = f"project {number}"
-                engine.create_project(Project(id=project_id, name=name, start_us=0))
-
-    def tell(self, action: Callable[[Engine], object]) -> None:
-        for engine in self.engines:
-            action(engine)
-
-    def step(self) -> None:
-        random = self.random
-        roll = random.random()
-        if roll < 0.06 and self.paths:
-            gone = rid(random.choice(self.paths)[0])
-            self.tell(lambda engine: engine.delete_traces([gone]))
-            return
-        messages = [
-            self.patch() if self.paths and random.random() < 0.4 else self.create()
-            for _ in range(random.randint(1, 12))
-        ]
-        feedback = []
-        if self.paths and random.random() < 0.3:
-            run_id = rid(random.choice(self.paths)[-1])
-            score = random.choice((0.0, 0.5, 1.0, None))
-            feedback = [record(5_000 + self.made, run_id=run_id, score=score)]
-        self.tell(lambda engine: engine.write([Batch(messages=messages, feedback=feedback)], T0))
-
-    def create(self) -> RunMessage:
-        self.made += 1
-        parent = self.random.choice(self.paths) if self.paths and self.random.random() < 0.6 else ()
-        if self.random.random() < 0.1:
-            self.made += 1
-            parent = (self.made,)  # a root that never comes
-        path = (*parent, self.made)
-        self.paths.append(path)
-        start_us = self.start_us()
-        said: dict[str, Any] = {"run_type": self.random.choice(RUN_TYPES), "start_us": start_us}
-        if self.random.random() < 0.9:
-            said["project_id"] = self.random.choice(PROJECTS)
-        return create(*path, **(said | self.ending(start_us)))
-
-    def patch(self) -> RunMessage:
-        said = self.ending(self.start_us())
-        if self.random.random() < 0.3:
-            said["start_us"] = self.start_us()
-        if self.random.random() < 0.3:
-            said["run_type"] = self.random.choice(RUN_TYPES)
-        return bare(self.random.choice(self.paths)[-1], is_patch=True, **said)
-
-    def start_us(self) -> int:
-        offset = self.random.choice((-1, 0, 1, 5, HOUR_US // 2))
-        return HOUR + self.random.choice(HOURS) * HOUR_US + offset
-
-    def ending(self, start_us: int) -> dict[str, Any]:
-        random = self.random
-        said: dict[str, Any] = {}
-        if random.random() < 0.6:
-            said["end_us"] = start_us + random.choice(LATENCIES_US)
-        if random.random() < 0.2:
-            said["error"] = "broken"
-        if random.random() < 0.4:
-            tokens = random.randrange(5)
-            usage = {"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1}
-            said["outputs"] = {"usage_metadata": usage}
-        if random.random() < 0.3:
-            time = (start_us + random.choice((0, 5_000, 40_000))) // 1000
-            said["events"] = [{"name": "new_token", "time": time}]
-        return said
-
-
-def grown(seed: int, folder: Path, tail: int, steps: int = 25) -> History:
-    history = History(Random(seed), [MemoryEngine(), SqliteEngine(folder)])
-    with limits(tail):
-        history.start()
-        for _ in range(steps):
-            history.step()
-    return history
 
 
 @pytest.fixture(scope="module")

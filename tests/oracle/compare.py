@@ -101,5 +101,5 @@ def _parted(value: object, other: object) -> object:
 
 
 def _story(pair: Pair, query: RunQuery) -> str:
-    steps = "\n  ".join(pair.other.explain_runs(build_plan(query)))
+    steps = "\n  ".join(pair.other.explain_runs(build_plan(query)).steps)
     return f"{query}\n  {steps}"

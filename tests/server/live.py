@@ -10,6 +10,8 @@ import uvicorn
 
 from runstore.cli.serve import listen
 from runstore.engine.base import Engine
+from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.engine.sqlite.lock import announce
 from runstore.server.app import create_app
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, key_hash
@@ -24,8 +26,6 @@ class Live:
 def open_engine(name: str, folder: Path) -> Engine:
     """ "memory", or "sqlite" in `folder`."""
     if name == "sqlite":
-        from runstore.engine.sqlite.engine import SqliteEngine
-
         return SqliteEngine(folder)
     from runstore.engine.memory import MemoryEngine
 
@@ -39,9 +39,10 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
         data=folder, api_key_hashes=tuple(map(key_hash, api_keys)), ingest_processes=processes
     )
     listener = listen("127.0.0.1", 0)
+    app = create_app(settings, engine)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, engine),
+            app,
             http=BoundedHttp,
             log_config=None,
             access_log=False,
@@ -54,8 +55,12 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
     thread.start()
     try:
         # The socket listens already: who connects before the server runs waits for it.
-        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        live = Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        if isinstance(engine, SqliteEngine):
+            announce(folder, live.url)
+        yield live
     finally:
+        app.state.store.tails.close()
         server.should_exit = True
         thread.join(20)
         listener.close()

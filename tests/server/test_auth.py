@@ -6,8 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from runstore.engine.memory import MemoryEngine
-from runstore.server.app import create_app
-from runstore.settings import Settings
+from runstore.server.app import ROUTES, create_app
+from runstore.server.auth import role_needed
+from runstore.settings import Settings, key_hash
+from runstore.store.keys import create_key, revoke_key
 from tests.server.conftest import Connect
 from tests.server.wirerun import uid
 
@@ -123,3 +125,107 @@ def test_who_insists_on_being_open_is_open(tmp_path: Path) -> None:
     settings = Settings(host="0.0.0.0", insecure=True, data=tmp_path)
     with TestClient(create_app(settings, MemoryEngine()), "http://runs.example.org") as client:
         assert client.get("/sessions").status_code == 200
+
+
+# Keys of the folder.
+
+ROLE_OF = {
+    "read": [
+        ("GET", "/sessions"),
+        ("GET", "/metrics"),
+        ("GET", "/runs/tail?cursor=x"),
+        ("POST", "/runs/query"),
+        ("POST", "/api/v1/runs/query"),
+        ("POST", "/runs/query/validate"),
+        ("POST", "/runs/query/explain"),
+        ("POST", "/runs/stats"),
+    ],
+    "write": [
+        ("POST", "/runs"),
+        ("POST", "/runs/batch"),
+        ("POST", "/api/runs/multipart"),
+        ("PATCH", f"/runs/{uid(1)}"),
+        ("POST", "/feedback"),
+        ("PATCH", f"/feedback/{uid(1)}"),
+        ("DELETE", f"/feedback/{uid(1)}"),
+    ],
+    "admin": [
+        ("POST", "/runs/delete"),
+        ("POST", "/sessions"),
+        ("PATCH", f"/sessions/{uid(1)}"),
+        ("DELETE", f"/sessions/{uid(1)}"),
+    ],
+}
+
+
+@pytest.mark.parametrize("role", ["read", "write", "admin"])
+@pytest.mark.parametrize(
+    ("needed", "method", "path"),
+    [(role, *asked) for role, listed in ROLE_OF.items() for asked in listed],
+)
+def test_a_key_is_good_for_its_role(
+    tmp_path: Path, role: str, needed: str, method: str, path: str
+) -> None:
+    _, secret = create_key(tmp_path, 0, roles=(role,))
+    app = create_app(Settings(data=tmp_path, ingest_processes=0), MemoryEngine())
+    with TestClient(app) as client:
+        answer = client.request(method, path, headers={"x-api-key": secret})
+    assert (answer.status_code == 403) is (role not in (needed, "admin"))
+    if answer.status_code == 403:
+        assert answer.json()["code"] == "forbidden"
+        assert f"one for {needed}" in answer.json()["detail"]
+
+
+def test_every_route_has_the_role_its_method_suggests() -> None:
+    needed = {
+        (method, route.path): role_needed(method, route.path)
+        for route in ROUTES
+        for method in route.methods or ()
+    }
+    assert all(role == "read" for (method, _), role in needed.items() if method == "GET")
+    assert {path for (method, path), role in needed.items() if role == "admin"} == {
+        "/runs/delete",
+        "/sessions",
+        "/sessions/{id}",
+    }
+
+
+def test_keys_come_and_go_while_the_server_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runstore.store.keys.KEYS_LOOK_SECONDS", 0.0)
+    app = create_app(Settings(data=tmp_path, ingest_processes=0), MemoryEngine())
+    with TestClient(app, "http://127.0.0.1:1984") as client:
+        assert client.get("/sessions").status_code == 200, "no keys: this machine is let in"
+        _, secret = create_key(tmp_path, 0, name="a", roles=("read", "write"))
+        assert client.get("/sessions").status_code == 401
+        headers = {"x-api-key": secret}
+        assert client.get("/sessions", headers=headers).status_code == 200
+        assert client.post("/feedback", headers=headers).status_code == 422
+        assert client.post("/runs/delete", headers=headers).status_code == 403
+        create_key(tmp_path, 0, name="b")
+        revoke_key(tmp_path, "a")
+        assert client.get("/sessions", headers=headers).status_code == 401
+
+
+def test_when_the_last_key_is_revoked_other_machines_stay_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runstore.store.keys.KEYS_LOOK_SECONDS", 0.0)
+    key, secret = create_key(tmp_path, 0)
+    settings = Settings(host="0.0.0.0", data=tmp_path, ingest_processes=0)
+    with TestClient(create_app(settings, MemoryEngine())) as client:
+        headers = {"x-api-key": secret}
+        assert client.get("/sessions", headers=headers).status_code == 200
+        revoke_key(tmp_path, key.id)
+        assert client.get("/sessions", headers=headers).status_code == 401
+        assert client.get("/info").status_code == 200
+
+
+def test_keys_of_the_environment_are_good_for_everything(tmp_path: Path) -> None:
+    create_key(tmp_path, 0, roles=("read",))
+    settings = Settings(data=tmp_path, api_key_hashes=(key_hash("own"),), ingest_processes=0)
+    with TestClient(create_app(settings, MemoryEngine())) as client:
+        headers = {"x-api-key": "own"}
+        body = {"trace_ids": [uid(1)]}
+        assert client.post("/runs/delete", headers=headers, json=body).status_code == 200

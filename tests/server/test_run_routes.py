@@ -1,6 +1,7 @@
 """Routes of /runs that read or delete."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from starlette.testclient import TestClient
 
 from runstore.errors import QueryBudgetExceeded
 from runstore.limits import QUERY_BODY_BYTES_MAX, TRACES_DELETED_MAX
-from tests.server.conftest import app_of
+from tests.server.conftest import Connect, app_of
+from tests.server.live import open_engine
 from tests.server.wirerun import run, uid
 
 
@@ -185,3 +187,35 @@ def test_deleted_traces_are_gone(loaded: TestClient, body: Body, left: list[int]
 )
 def test_a_deletion_must_say_which(client: TestClient, body: Any, status: int) -> None:
     assert client.post("/runs/delete", json=body).status_code == status
+
+
+@pytest.mark.parametrize("name", ["memory", "sqlite"])
+def test_a_query_is_explained(connect: Connect, tmp_path: Path, name: str) -> None:
+    client = connect(engine=open_engine(name, tmp_path / "explained"))
+    client.post("/runs/batch", json={"post": [run(1), run(2), run(3, name="other")]})
+    (project,) = client.get("/sessions").json()
+    body = {
+        "session": project["id"],
+        "filter": 'neq(name,"other")',
+        "query": "run",
+        "trace_filter": "eq(is_root,true)",
+        "order": "asc",
+        "unheard": 1,
+    }
+    answer = client.post("/runs/query/explain", json=body)
+    assert answer.status_code == 200
+    assert answer.headers["runstore-ignored"] == "unheard"
+    told = answer.json()
+    assert told["filter"] == 'and(neq(name, "other"), search("run"))'
+    assert told["trace_filter"] == "eq(is_root, true)"
+    assert told["tree_filter"] is None
+    assert (told["actual_runs"], told["estimated_runs"]) == (2, 2)
+    assert told["rows_read"] >= 2
+    assert told["ms"] >= 0
+    assert all(isinstance(line, str) for line in told["steps"] + told["indexes"] + told["hints"])
+
+
+def test_a_query_that_is_wrong_is_not_explained(client: TestClient) -> None:
+    body = {"session": uid(1), "filter": "eq(nme, 1)"}
+    assert client.post("/runs/query/explain", json=body).json()["code"] == "filter_invalid"
+    assert client.post("/runs/query/explain", json={}).status_code == 400

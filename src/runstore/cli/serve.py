@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
 
 from runstore.engine.base import Engine
+from runstore.engine.sqlite.lock import announce
 from runstore.errors import RunstoreError, StorageError
 from runstore.limits import STOP_SECONDS_MAX
 from runstore.server.app import create_app
@@ -22,6 +24,7 @@ from runstore.server.garbage import collect_seldom
 from runstore.server.logs import configure_logs
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, SettingsError, settings_from
+from runstore.store.keys import read_keys
 
 BACKLOG = 1_024  # connections the kernel holds while we are busy
 
@@ -30,12 +33,20 @@ class _AnnouncingServer(uvicorn.Server):
     """Says where it listens once it does, so that a script may wait for the line."""
 
     announcement = ""
+    app: Starlette
+    folder: Path
+    url = ""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         collect_seldom()
         if self.started:
+            announce(self.folder, self.url)
             print(self.announcement, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.app.state.store.tails.close()  # they would not end by themselves
+        await super().shutdown(sockets)
 
 
 def serve(said: Mapping[str, object]) -> int:
@@ -68,7 +79,11 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
             ws="none",
         )
     )
-    server.announcement = announcement(settings, listener.getsockname()[1])
+    server.app = app
+    server.folder = settings.data
+    port = listener.getsockname()[1]
+    server.url = local_url(settings, port)
+    server.announcement = announcement(settings, port)
     server.run(sockets=[listener])
     return 0 if server.started else 2
 
@@ -94,11 +109,16 @@ def open_engine(settings: Settings) -> Engine:
     return SqliteEngine(settings.data, Prices.load(settings.prices))
 
 
-def announcement(settings: Settings, port: int) -> str:
+def local_url(settings: Settings, port: int) -> str:
+    """Where programs on this machine find the server."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     if settings.host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    url = f"http://{host}:{port}"
+    return f"http://{host}:{port}"
+
+
+def announcement(settings: Settings, port: int) -> str:
+    url = local_url(settings, port)
     return (
         f"Runstore on {url}, data in {os.path.abspath(settings.data)}; "
         f"clients: LANGSMITH_ENDPOINT={url} LANGSMITH_TRACING=true"
@@ -106,11 +126,11 @@ def announcement(settings: Settings, port: int) -> str:
 
 
 def _refuse_exposed(settings: Settings) -> None:
-    if settings.is_exposed and not settings.insecure:
+    if settings.is_exposed and not settings.insecure and not read_keys(settings.data):
         raise SettingsError(
             f"{settings.host} can be reached from other machines, and no API key is configured. "
-            "Set RUNSTORE_API_KEY_HASHES (`runstore key new` makes a key and its hash), "
-            "or say --insecure."
+            f"Make one with `runstore keys create --data {settings.data}`, "
+            "or set RUNSTORE_API_KEY_HASHES, or say --insecure."
         )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from runstore.client.record import ABSENT, Record
 from runstore.client.run import time_from
-from runstore.errors import InvalidRequest, UnexpectedAnswer
+from runstore.errors import InvalidArgument, UnexpectedAnswer
 from runstore.limits import PARQUET_GROUP_BYTES, PARQUET_GROUP_RUNS
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ COLUMNS = (
 def columns_of(select: Iterable[str] | None) -> tuple[Column, ...]:
     """`id` and the columns made of the fields `select` names; without it, those of the default.
 
-    Raises InvalidRequest for a field that has no column.
+    Raises InvalidArgument for a field that has no column.
     """
     if select is None:
         return tuple(column for column in COLUMNS if column.by_default)
     fields = {"id", *select}
     if strange := fields - {column.field for column in COLUMNS}:
         known = ", ".join(dict.fromkeys(column.field for column in COLUMNS))
-        raise InvalidRequest(f"select: {', '.join(sorted(strange))}: no column; one of {known}")
+        raise InvalidArgument(f"select: {', '.join(sorted(strange))}: no column; one of {known}")
     return tuple(column for column in COLUMNS if column.field in fields)
 
 
@@ -245,14 +245,14 @@ def to_parquet(
 
 def to_pandas(table: "pyarrow.Table") -> "pandas.DataFrame":
     """Times are datetime64 in UTC, tags lists, payloads JSON text."""
-    _module("pandas", "pandas")
+    require("pandas", "pandas")
     frame: pandas.DataFrame = table.to_pandas()
     return frame
 
 
 def to_polars(table: "pyarrow.Table") -> "polars.DataFrame":
     """Without a copy where polars can."""
-    frame: polars.DataFrame = _module("polars", "polars").from_arrow(table)
+    frame: polars.DataFrame = require("polars", "polars").from_arrow(table)
     return frame
 
 
@@ -383,10 +383,10 @@ def _bytes(batches: Iterable["pyarrow.RecordBatch"]) -> int:
 
 
 def _arrow() -> Any:
-    return _module("pyarrow", "arrow")
+    return require("pyarrow", "arrow")
 
 
-def _module(name: str, extra: str) -> ModuleType:
+def require(name: str, extra: str) -> ModuleType:
     """Raises ImportError that says what to install."""
     from importlib import import_module
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
@@ -62,8 +63,8 @@ class Engine(Protocol):
         `deadline_s` seconds.
         """
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        """How `fetch_runs` would go about it, a line a step, for people."""
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        """Does what `fetch_runs` does, and tells how it went about it. Raises as that does."""
 
     def last_change(self) -> ChangePosition:
         """Past everything written so far: where who wants only what comes begins."""

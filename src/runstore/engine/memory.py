@@ -5,6 +5,7 @@ Nothing survives the process.
 """
 
 import threading
+import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from runstore.errors import Conflict, NotFound
 from runstore.model.batch import Batch
 from runstore.model.change import ChangedRun, ChangePosition, Changes
 from runstore.model.derive import Values, derive
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.identity import resettle, settle
 from runstore.model.merge import merge
@@ -127,8 +129,18 @@ class MemoryEngine:
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         return self._now().page(plan, Deadline(deadline_s))
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        return [f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"]
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        started = time.perf_counter()
+        page = self.fetch_runs(plan, deadline_s=deadline_s)
+        seconds = time.perf_counter() - started
+        return Explanation(
+            steps=[f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"],
+            indexes=[],
+            estimated_runs=self.count_runs(plan.scope, deadline_s=deadline_s),
+            actual_runs=len(page.runs),
+            rows_read=len(self._runs),
+            seconds=seconds,
+        )
 
     def last_change(self) -> ChangePosition:
         return ChangePosition(self._change + 1)

@@ -5,9 +5,10 @@ microseconds until the last division. Means do not depend on the order of what c
 """
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from runstore.limits import FEEDBACK_SAMPLE_MAX
 from runstore.model.entries import Leaf
@@ -19,8 +20,58 @@ from runstore.model.times import US_PER_S
 from runstore.model.usage import Sums, add, as_sums
 
 
+class Said(NamedTuple):
+    """What of a record is counted."""
+
+    score: float | None
+    value: str | None  # string values only
+    is_error: bool
+
+
+def said_of(score: float | None, value: JsonText | None, extra: JsonText | None) -> Said:
+    text = decode(value) if value is not None and value.startswith(b'"') else None
+    # 0.0 and -0.0 are one score.
+    return Said(None if score is None else score + 0.0, text, extra is not None and _failed(extra))
+
+
+def _failed(extra: JsonText) -> bool:
+    """Evaluators that failed say {"error": true} there."""
+    value = decode(extra)
+    return isinstance(value, dict) and value.get("error") is True
+
+
+@dataclass(slots=True)
+class FeedbackFigures:
+    """Gathers what records of one key say, in any order; `stats` tells the figures."""
+
+    scores: dict[float, int] = field(default_factory=dict)  # score -> records
+    values: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
+
+    def add(self, said: Said, records: int = 1) -> None:
+        if said.score is not None:
+            self.scores[said.score] = self.scores.get(said.score, 0) + records
+        if said.value is not None:
+            self.values[said.value] = self.values.get(said.value, 0) + records
+        if said.is_error:
+            self.errors += records
+
+    def stats(self) -> FeedbackStats:
+        """Without comments and sources."""
+        stats = FeedbackStats(
+            n=sum(self.scores.values()),
+            errors=self.errors,
+            values=dict(sorted(self.values.items())),
+        )
+        if self.scores:
+            stats.avg, stats.stdev = _mean_and_deviation(sorted(self.scores.items()))
+            stats.score_min, stats.score_max = min(self.scores), max(self.scores)
+        return stats
+
+
 def feedback_stats(records: Iterable[Feedback]) -> dict[str, FeedbackStats]:
-    """By key, keys in order of the alphabet. Comments and sources are a sample, newest first."""
+    """By key, keys in order of the alphabet. Comments and sources are those of the newest
+    FEEDBACK_SAMPLE_MAX records that have one, newest first; equal sources are told once."""
     by_key: dict[str, list[Feedback]] = {}
     for record in records:
         by_key.setdefault(record.key, []).append(record)
@@ -30,48 +81,48 @@ def feedback_stats(records: Iterable[Feedback]) -> dict[str, FeedbackStats]:
 def _key_stats(records: list[Feedback]) -> FeedbackStats:
     if len(records) > 1:
         records = newest_first(records)
-    scores = [record.score for record in records if record.score is not None]
-    stats = FeedbackStats(n=len(scores))
-    if scores:
-        stats.avg, stats.stdev = _mean_and_deviation(scores)
-        stats.score_min, stats.score_max = min(scores), max(scores)
-    sources: dict[str, None] = {}
+    figures = FeedbackFigures()
     for record in records:
-        if record.comment and len(stats.comments) < FEEDBACK_SAMPLE_MAX:
-            stats.comments.append(record.comment)
-        if record.source is not None and len(sources) < FEEDBACK_SAMPLE_MAX:
-            sources[record.source.decode()] = None
-        if record.value is not None and record.value.startswith(b'"'):
-            value = decode(record.value)
-            stats.values[value] = stats.values.get(value, 0) + 1
-        if record.extra is not None and _is_error(record.extra):
-            stats.errors += 1
-    stats.values = dict(sorted(stats.values.items()))
-    stats.sources = list(sources)
+        figures.add(said_of(record.score, record.value, record.extra))
+    stats = figures.stats()
+    commented = (record.comment for record in records if record.comment)
+    sourced = (record.source for record in records if record.source is not None)
+    stats.comments = list(islice(commented, FEEDBACK_SAMPLE_MAX))
+    stats.sources = told_once(islice(sourced, FEEDBACK_SAMPLE_MAX))
     return stats
+
+
+def told_once(sources: Iterable[JsonText]) -> list[str]:
+    return list(dict.fromkeys(source.decode() for source in sources))
 
 
 def newest_first(records: Iterable[Feedback]) -> list[Feedback]:
     return sorted(records, key=lambda record: (record.created_us, record.id), reverse=True)
 
 
-def _is_error(extra: JsonText) -> bool:
-    """Evaluators that failed say {"error": true} there."""
-    value = decode(extra)
-    return isinstance(value, dict) and value.get("error") is True
-
-
-def _mean_and_deviation(scores: Sequence[float]) -> tuple[float, float]:
-    """Mean and population standard deviation."""
+def _mean_and_deviation(scores: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """Mean and population standard deviation of (score, how often)."""
     if len(scores) == 1:
-        return scores[0], 0.0
+        return scores[0][0], 0.0
+    count = sum(often for _, often in scores)
     try:
-        mean = math.fsum(scores) / len(scores)
-        squares = math.fsum((score - mean) ** 2 for score in scores)
-        return mean, math.sqrt(squares / len(scores))
-    except OverflowError:  # scores near the end of the float range; slower, without their squares
-        mean = statistics.mean(scores)
-        return mean, statistics.pstdev(scores)
+        mean = _sum(scores) / count
+        squares = _sum(((score - mean) ** 2, often) for score, often in scores)
+        return mean, math.sqrt(squares / count)
+    except OverflowError:  # scores near the end of the float range: in units of the largest
+        unit = max(abs(score) for score, _ in scores)
+        mean, deviation = _mean_and_deviation([(score / unit, often) for score, often in scores])
+        return mean * unit, deviation * unit
+
+
+def _sum(terms: Iterable[tuple[float, int]]) -> float:
+    """As if each term stood there as often as it says: rounded once, at the end."""
+    return math.fsum(
+        math.ldexp(term, bit)
+        for term, often in terms
+        for bit in range(often.bit_length())
+        if often >> bit & 1
+    )
 
 
 @dataclass(slots=True)

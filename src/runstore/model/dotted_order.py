@@ -8,11 +8,11 @@ source  docs/wire.md
 import re
 
 from runstore.limits import DEPTH_MAX
-from runstore.model.ids import canonical_id
+from runstore.model.ids import ID_CHARS, canonical_id
 from runstore.model.times import US_PER_S, datetime_from_us, us_from_text
 
 START_CHARS = 22
-SEGMENT_CHARS = START_CHARS + 36
+SEGMENT_CHARS = START_CHARS + ID_CHARS
 _START = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{6})Z")
 
 

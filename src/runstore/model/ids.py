@@ -6,6 +6,7 @@ Text, because the wire speaks text and most ids only pass through.
 import re
 import uuid
 
+ID_CHARS = 36
 CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 

@@ -43,15 +43,26 @@ def build_scope(query: RunQuery) -> RunScope:
     )
 
 
+def filter_of(query: RunQuery) -> Node | None:
+    """What the filter texts and words say of the run itself. Raises as `build_plan` does."""
+    terms = _text_terms(query)
+    return rewrite(And(tuple(terms))) if terms else None
+
+
 def _where(query: RunQuery) -> Node | None:
-    terms = _body_terms(query)
+    terms = _body_terms(query) + _text_terms(query)
+    return rewrite(And(tuple(terms))) if terms else None
+
+
+def _text_terms(query: RunQuery) -> list[Node]:
+    terms: list[Node] = []
     for text, where in ((query.filter, "filter"), (query.search_filter, "search_filter")):
         node = compile_filter(text, where)
         if node is not None:
             terms.append(node)
     if query.query is not None and query.query.strip():
         terms.append(search_of(query.query))
-    return rewrite(And(tuple(terms))) if terms else None
+    return terms
 
 
 def _body_terms(query: RunQuery) -> list[Node]:

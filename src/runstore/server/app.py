@@ -13,15 +13,24 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from runstore.engine.base import Engine
-from runstore.server.auth import ApiKeys
-from runstore.server.hosts import LoopbackHosts
+from runstore.server.auth import ApiKeys, WithoutKeys
 from runstore.server.metrics import Metrics
 from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
 from runstore.server.processes import IngestProcesses
 from runstore.server.request_log import RequestLog
-from runstore.server.routes import attachments, feedback, health, info, ingest, runs, sessions
-from runstore.settings import Settings
+from runstore.server.routes import (
+    attachments,
+    feedback,
+    health,
+    info,
+    ingest,
+    runs,
+    sessions,
+    tail,
+)
+from runstore.settings import LOOPBACK, Settings
+from runstore.store.keys import KeyRing
 from runstore.store.store import Store
 
 # fmt: off
@@ -31,8 +40,11 @@ ROUTES = [
     Route("/runs",                 ingest.create_run,           methods=["POST"]),
     Route("/runs/query",           runs.query_runs,             methods=["POST"]),
     Route("/runs/query/validate",  runs.validate_query,         methods=["POST"]),
+    Route("/runs/query/explain",   runs.explain_query,          methods=["POST"]),
     Route("/runs/stats",           runs.count_up_runs,          methods=["POST"]),
     Route("/runs/delete",          runs.delete_traces,          methods=["POST"]),
+    Route("/runs/tail",            tail.tail_runs,              methods=["POST"]),
+    Route("/runs/tail",            tail.tail_runs_by_url,       methods=["GET"]),
     Route("/runs/{id}",            runs.read_run,               methods=["GET"]),
     Route("/runs/{id}",            ingest.update_run,           methods=["PATCH"]),
     Route("/feedback",             feedback.create_feedback,    methods=["POST"]),
@@ -55,9 +67,11 @@ ROUTES = [
 # fmt: on
 
 
-def create_app(settings: Settings, engine: Engine) -> Starlette:
+def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) -> Starlette:
     """The app owns `engine` from here on: its shutdown drains the ingest queue and closes it.
 
+    `in_process`: called by the process it runs in (runstore.local), whose requests nobody logs
+    and who needs no key, for he has the folder.
     Raises StorageError when the folder of `settings` cannot be written.
     """
     metrics = Metrics()
@@ -73,15 +87,18 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
         yield
         if processes is not None:
             await anyio.to_thread.run_sync(processes.close)
-        await anyio.to_thread.run_sync(store.close)
+        if in_process:
+            store.close()  # perhaps at the interpreter's end, when no thread starts any longer
+        else:
+            await anyio.to_thread.run_sync(store.close)
 
     app = Starlette(
         routes=ROUTES,
         middleware=[
-            Middleware(RequestLog, metrics=metrics),
+            *([] if in_process else [Middleware(RequestLog, metrics=metrics)]),
             Middleware(Problems),
             Middleware(ApiPrefix),
-            _guard(settings),
+            *([] if in_process else [_guard(settings)]),
         ],
         exception_handlers={HTTPException: http_problem},
         lifespan=lifespan,
@@ -95,6 +112,8 @@ def create_app(settings: Settings, engine: Engine) -> Starlette:
 
 def _guard(settings: Settings) -> Middleware:
     """Who may ask: holders of a key; without keys this machine; if it was insisted on, anyone."""
-    if settings.api_key_hashes or settings.is_exposed:
-        return Middleware(ApiKeys, hashes=settings.api_key_hashes)
-    return Middleware(LoopbackHosts)
+    without: WithoutKeys = "this machine"
+    if settings.host not in LOOPBACK:  # the last key may be revoked while we listen
+        without = "anyone" if settings.insecure else "nobody"
+    keys = KeyRing(settings.data).keys
+    return Middleware(ApiKeys, hashes=settings.api_key_hashes, keys=keys, without=without)

@@ -31,7 +31,8 @@ class LoopbackHosts:
                 if not is_loopback(url.decode("latin-1")):
                     problem = (
                         f"{name.decode()} is not this machine, and the server has no API keys: "
-                        "call it as 127.0.0.1, or configure RUNSTORE_API_KEY_HASHES"
+                        "call it as 127.0.0.1, or make a key: `runstore keys create`, or "
+                        "RUNSTORE_API_KEY_HASHES"
                     )
                     return await send_problem(Unauthorized(problem), scope, receive, send)
         return await self._app(scope, receive, send)

@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +28,7 @@ from typing import BinaryIO
 from runstore.errors import ReadOnly, StorageError
 from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
+from runstore.store.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Blobs:
         self._incoming = self._folder / "incoming"
         self._referenced = None if read_only else referenced
         self._is_read_only = read_only
-        self._collector = ThreadPoolExecutor(1, thread_name_prefix="runstore-blobs")
+        self._collector = Pool(1, "runstore-blobs")
         self._all_waits = threading.Event()
         self._closing = False
         if read_only:

@@ -1,6 +1,6 @@
 """Use cases of feedback: say, read, list, change, take back. Speaks domain on both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from runstore.engine.base import Engine
 from runstore.errors import InvalidRequest, NotFound
@@ -12,8 +12,16 @@ from runstore.store.workers import QueryWorkers
 
 class FeedbackRecords:
     def __init__(
-        self, engine: Engine, workers: QueryWorkers, ingest: IngestWriter, clock: Clock
+        self,
+        engine: Engine,
+        workers: QueryWorkers,
+        ingest: IngestWriter,
+        clock: Clock,
+        *,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`changed` is called when the feedback of a run has become another."""
+        self._changed = changed
         self._clock = clock
         self._engine = engine
         self._workers = workers
@@ -42,7 +50,9 @@ class FeedbackRecords:
     async def update(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         """Raises NotFound."""
         dated = {**changes, "modified_us": self._clock()}
-        return await self._workers.run(lambda: self._engine.update_feedback(feedback_id, dated))
+        record = await self._workers.run(lambda: self._engine.update_feedback(feedback_id, dated))
+        self._changed()
+        return record
 
     async def delete(self, feedback_id: str) -> None:
         """Raises NotFound."""

@@ -7,10 +7,13 @@ from runstore.engine.base import Engine
 from runstore.errors import NotFound
 from runstore.filter.check import compile_filter
 from runstore.filter.errors import FilterError
+from runstore.filter.unparse import unparse
+from runstore.model.explanation import Explained
 from runstore.model.query import Page, RunQuery
 from runstore.model.run import Attachment
 from runstore.model.stats import RunStats
-from runstore.plan.build import build_plan, build_scope
+from runstore.plan.build import build_plan, build_scope, filter_of
+from runstore.plan.hints import hints
 from runstore.plan.plan import StatsPlan
 from runstore.store.workers import QueryWorkers
 
@@ -71,6 +74,24 @@ class Runs:
             return self._engine.stats(plan, deadline_s=seconds)
 
         return await self._workers.run_within(count_up)
+
+    async def explain(self, query: RunQuery) -> Explained:
+        """Runs the query and tells how. Raises as `query` does."""
+
+        def explain(seconds: float) -> Explained:
+            plan = build_plan(query)
+            how = self._engine.explain_runs(plan, deadline_s=seconds)
+            nodes = {
+                "filter": filter_of(query),
+                "trace_filter": plan.scope.root_where,
+                "tree_filter": plan.scope.tree_where,
+            }
+            filters = {
+                name: None if node is None else unparse(node) for name, node in nodes.items()
+            }
+            return Explained(filters=filters, how=how, hints=hints(plan, how))
+
+        return await self._workers.run_within(explain)
 
     async def problems(self, query: RunQuery) -> list[FilterError]:
         """Everything wrong with the filters of `query`, which is not run."""

@@ -18,6 +18,7 @@ from runstore.errors import NotFound, StorageError
 from runstore.limits import ATTACHMENT_URL_SECONDS
 from runstore.model.run import Attachment
 
+SECRET = "secret"
 SECRET_BYTES = 32
 
 
@@ -41,7 +42,7 @@ class Signer:
 
         With `read_only`, one that nobody else has is used instead of making the folder's.
         """
-        path = folder / "secret"
+        path = folder / SECRET
         try:
             if read_only and not path.exists():
                 return cls(secrets.token_bytes(SECRET_BYTES))
@@ -84,7 +85,7 @@ def _create(path: Path) -> None:
     """Complete or not at all: two servers that open one new folder agree on the secret."""
     if path.exists():
         return
-    own = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
+    own = path.with_name(f"{SECRET}.{os.getpid()}.{secrets.token_hex(4)}")
     handle = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:

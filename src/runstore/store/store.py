@@ -1,16 +1,17 @@
 """The use cases over one engine and one folder, and the threads they share."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runstore.engine.base import Engine
 from runstore.limits import DECODE_THREADS
 from runstore.store.blobs import Blobs
 from runstore.store.feedback import FeedbackRecords
-from runstore.store.ingest import Clock, IngestWriter, Observer, now_us
+from runstore.store.ingest import Clock, Commit, IngestWriter, Observer, now_us
+from runstore.store.pool import Pool
 from runstore.store.projects import Projects
 from runstore.store.runs import Runs
 from runstore.store.signing import Signer
+from runstore.store.tails import Tails
 from runstore.store.workers import QueryWorkers
 
 
@@ -31,17 +32,24 @@ class Store:
         self.signer = Signer.open(folder, read_only=engine.is_read_only)
         self.blobs = Blobs(folder, engine.referenced_blobs, read_only=engine.is_read_only)
         self.clock = clock
-        self.decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="runstore-decode")
-        self.ingest = ingest or IngestWriter(
-            engine, self.decoders, clock=clock, observer=observer, blobs=self.blobs
-        )
+        self.decoders = Pool(DECODE_THREADS, "runstore-decode")
         self._engine = engine
         self._queries = queries or QueryWorkers(
             observe=None if observer is None else observer.queried
         )
+        self.tails = Tails(engine, self._queries)
+        self.ingest = ingest or IngestWriter(
+            engine,
+            self.decoders,
+            clock=clock,
+            observer=_Waking(self.tails, observer),
+            blobs=self.blobs,
+        )
         self.runs = Runs(engine, self._queries, deleted=self.blobs.collect_all)
         self.projects = Projects(engine, self._queries, deleted=self.blobs.collect_all)
-        self.feedback = FeedbackRecords(engine, self._queries, self.ingest, clock)
+        self.feedback = FeedbackRecords(
+            engine, self._queries, self.ingest, clock, changed=self.tails.wake
+        )
         self.blobs.collect_all()  # what a killed process left
 
     @property
@@ -50,8 +58,26 @@ class Store:
 
     def close(self) -> None:
         """Write what was accepted, end what is running, close the engine. Blocks."""
+        self.tails.close()
         self.ingest.close()
         self._queries.close()
         self.decoders.shutdown()
         self.blobs.close()
         self._engine.close()
+
+
+class _Waking:
+    """Tells the tails of what was written, then the observer."""
+
+    def __init__(self, tails: Tails, observer: Observer | None) -> None:
+        self._tails = tails
+        self._observer = observer
+
+    def committed(self, commit: Commit) -> None:
+        self._tails.wake()
+        if self._observer is not None:
+            self._observer.committed(commit)
+
+    def queried(self, seconds: float) -> None:
+        if self._observer is not None:
+            self._observer.queried(seconds)

@@ -7,7 +7,6 @@ refused before it costs anything.
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from runstore.errors import Overloaded, QueryBudgetExceeded
@@ -17,6 +16,7 @@ from runstore.limits import (
     QUERY_THREADS,
     RETRY_AFTER_S,
 )
+from runstore.store.pool import Pool
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +31,7 @@ class QueryWorkers:
         seconds_max: float = QUERY_SECONDS_MAX,
         observe: Callable[[float], None] | None = None,
     ) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="runstore-query")
+        self._pool = Pool(threads, "runstore-query")
         self._calls_max = threads + waiting_max
         self._seconds_max = seconds_max
         self._observe = observe

@@ -43,6 +43,14 @@ def encode_run(
     return orjson.dumps(_Encoder(select, page, attachment_url).run(run))
 
 
+def encode_runs(
+    page: Page, select: frozenset[str], *, attachment_url: AttachmentUrl | None = None
+) -> list[bytes]:
+    """Each run of a page by itself."""
+    encoder = _Encoder(select, page, attachment_url)
+    return [orjson.dumps(encoder.run(run)) for run in page.runs]
+
+
 def encode_page(
     page: Page, asked: RunQueryBody, *, attachment_url: AttachmentUrl | None = None
 ) -> bytes:

@@ -5,7 +5,7 @@ Source: docs/wire.md#info.
 
 import orjson
 
-from runstore.limits import BATCH_BYTES, BATCH_RUNS
+from runstore.limits import BATCH_BYTES, BATCH_RUNS, PAGE_RUNS_MAX
 
 # The level of the hosted API that we speak: below 0.16.14 the SDK warns.
 SPOKEN_VERSION = "0.16.14"
@@ -37,6 +37,7 @@ def encode_info(version: str) -> bytes:
                 "examples_multipart_enabled": False,
                 "blob_storage_enabled": True,
                 "search_enabled": True,
+                "runstore_page_runs_max": PAGE_RUNS_MAX,  # our client asks for larger pages
             },
             "customer_info": None,
         }

@@ -30,16 +30,17 @@ SCOPE_PROBLEM = (
     " must be specified"
 )
 _FILTERS = ("filter", "trace_filter", "tree_filter", "search_filter", "query")
-_READ = frozenset(
-    {
-        *("id", "trace", "parent_run", "run_type", "session", "reference_example"),
-        *("execution_order", "start_time", "end_time", "error", "is_root"),
-        *_FILTERS,
-        *("cursor", "limit", "select", "order", "skip_pagination", "skip_prev_cursor"),
-    }
-)
 # Known to the hosted API, and without meaning where there is one store and one kind of search.
 _WITHOUT_EFFECT = frozenset({"data_source_type", "use_experimental_search"})
+RESTRICTIONS = _WITHOUT_EFFECT | {
+    *("id", "trace", "parent_run", "run_type", "session", "reference_example"),
+    *("execution_order", "start_time", "end_time", "error", "is_root"),
+    *_FILTERS,
+}
+"""Fields `decode_restrictions` reads."""
+_READ = RESTRICTIONS | {
+    *("cursor", "limit", "select", "order", "skip_pagination", "skip_prev_cursor"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +107,24 @@ def decode_run_query(body: bytes) -> RunQueryBody:
     return RunQueryBody(
         query=query,
         select=select,
-        ignored=fields.unknown(_READ | _WITHOUT_EFFECT),
+        ignored=fields.unknown(_READ),
         query_hash=bound,
         with_next=with_next,
         with_previous=with_next and not fields.flag("skip_prev_cursor"),
     )
 
 
-def decode_restrictions(fields: Fields) -> RunQuery:
-    """What says which runs; queries and stats share it. Raises SchemaError, InvalidRequest."""
+def decode_restrictions(fields: Fields, *, needs_scope: bool = True) -> RunQuery:
+    """What says which runs; queries, stats and tails share it.
+
+    Raises SchemaError; InvalidRequest without a scope, if it needs one.
+    """
     ids = fields.ids("id")
     projects = fields.ids("session") or None
     trace = fields.get("trace", to_id)
     parent = fields.get("parent_run", to_id)
     examples = fields.ids("reference_example")
-    if not (projects or ids or trace or parent or examples):
+    if needs_scope and not (projects or ids or trace or parent or examples):
         raise InvalidRequest(SCOPE_PROBLEM)
     is_root = fields.get("is_root", to_bool)
     if fields.get("execution_order", _execution_order) is not None and is_root is None:

@@ -59,10 +59,11 @@ class Zones:
 
 def walk(
     rows: Generator[tuple[Any, ...], None, None], zones: Zones, window: Window
-) -> list[tuple[int, bytes, int]] | None:
+) -> tuple[list[tuple[int, bytes, int]] | None, int]:
     """(start_us, id, rid) of the page, in the window's order, from (rid, start_us, id, wanted) in
     order of arrival; None if the page was full but ARRIVAL_VISITS_MAX rows more, and four times
-    as many as filled it, did not show it to be final: order of arrival says little here."""
+    as many as filled it, did not show it to be final: order of arrival says little here.
+    And how many rows were visited."""
     descending, limit = window.descending, window.limit
     sign = 1 if descending else -1
     page: list[tuple[int, _Ordered, int]] = []  # a heap: the last run of the page on top
@@ -70,7 +71,8 @@ def walk(
     end: int | None = None  # the last rid worth a visit, once the page is full
     worst: int | None = None  # the start `end` was found for
     visits_max = 0
-    for visits, (rid, start_us, run_id, wanted) in enumerate(rows):
+    visits = 0
+    for visits, (rid, start_us, run_id, wanted) in enumerate(rows, 1):
         if end is not None and rid >> ZONE_BITS != zone:
             zone = rid >> ZONE_BITS
             if page[0][0] != worst:
@@ -80,7 +82,7 @@ def walk(
                 break
             if visits > visits_max:
                 rows.close()
-                return None
+                return None, visits
         if not wanted:
             continue
         item = (sign * start_us, _Ordered(run_id, descending), rid)
@@ -93,7 +95,7 @@ def walk(
             visits_max = 5 * visits + ARRIVAL_VISITS_MAX
     rows.close()
     page.sort(reverse=True)
-    return [(sign * start, ordered.id, rid) for start, ordered, rid in page]
+    return [(sign * start, ordered.id, rid) for start, ordered, rid in page], visits
 
 
 class _Ordered:

@@ -12,8 +12,8 @@ from typing import Any
 
 import apsw
 
+from runstore.engine.sqlite.candidates import Candidates
 from runstore.engine.sqlite.connections import Connection
-from runstore.engine.sqlite.finder import Candidates
 from runstore.engine.sqlite.reader import Projects, finder
 from runstore.limits import CHANGES_FOLDED, CHANGES_MAX
 from runstore.model.change import ChangedRun, ChangePosition, Changes

@@ -5,6 +5,7 @@ from typing import Any
 
 import apsw
 
+from runstore.engine.sqlite.feedback_tally import Tallies
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.rows import SELECT_RUN, run_from_row
 from runstore.engine.sqlite.totals import AwaitedTotals, Deltas, apply, note_change
@@ -23,12 +24,15 @@ def delete_traces(
     trace_ids: Sequence[str],
 ) -> int:
     """How many runs there were."""
+    tallies = Tallies(connection)
     rows: list[Any] = []
     for trace_id in dict.fromkeys(trace_ids):
         raw = id_to_bytes(trace_id)
         rows += connection.execute(_OF_TRACE, (raw,)).fetchall()
-        connection.execute("DELETE FROM feedback WHERE trace_id = ?", (raw,))
-    return _delete(connection, awaited, rollups, rows)
+        tallies.delete("trace_id", raw)
+    count = _delete(connection, awaited, rollups, tallies, rows)
+    tallies.write()
+    return count
 
 
 def delete_project(
@@ -36,14 +40,20 @@ def delete_project(
 ) -> int:
     """The project too; how many runs it had."""
     rows = connection.execute(_OF_PROJECT, (pid,)).fetchall()
-    count = _delete(connection, awaited, rollups, rows)
-    connection.execute("DELETE FROM feedback WHERE pid = ?", (pid,))
+    tallies = Tallies(connection)
+    count = _delete(connection, awaited, rollups, tallies, rows)
+    tallies.delete("pid", pid)
+    tallies.write()
     connection.execute("DELETE FROM projects WHERE pid = ?", (pid,))
     return count
 
 
 def _delete(
-    connection: apsw.Connection, awaited: AwaitedTotals, rollups: Rollups, rows: Sequence[Any]
+    connection: apsw.Connection,
+    awaited: AwaitedTotals,
+    rollups: Rollups,
+    tallies: Tallies,
+    rows: Sequence[Any],
 ) -> int:
     gone: dict[str, tuple[int, Run]] = {}
     for row in rows:
@@ -54,7 +64,9 @@ def _delete(
     for _, run in gone.values():
         note_change(deltas, run, None)
     for rid, run in gone.values():
-        _delete_rows(connection, rid, id_to_bytes(run.id))
+        raw_id = id_to_bytes(run.id)
+        tallies.delete("run_id", raw_id)
+        _delete_rows(connection, rid, raw_id)
     # A run that goes leaves behind the sums of those of its descendants that stay.
     for run_id, (_, run) in gone.items():
         left = add(dict(run.totals), as_sums(run.usage), -1)
@@ -70,5 +82,4 @@ def _delete_rows(connection: apsw.Connection, rid: int, raw_id: bytes) -> None:
     connection.execute("DELETE FROM runs WHERE rid = ?", (rid,))
     connection.execute("DELETE FROM payloads WHERE rid = ?", (rid,))
     connection.execute("DELETE FROM inverted WHERE rowid = ?", (rid,))
-    connection.execute("DELETE FROM feedback WHERE run_id = ?", (raw_id,))
     connection.execute("DELETE FROM attachments WHERE run_id = ?", (raw_id,))

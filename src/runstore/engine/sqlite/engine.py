@@ -19,13 +19,20 @@ from runstore.engine.sqlite.lock import WriterLock
 from runstore.engine.sqlite.migrate import migrate
 from runstore.engine.sqlite.prepared import PreparedBatch, prepare
 from runstore.engine.sqlite.preparer import SqlitePreparer
-from runstore.engine.sqlite.reader import Projects, attachments_of, count, fetch_page
+from runstore.engine.sqlite.reader import (
+    Projects,
+    attachments_of,
+    count,
+    explain_page,
+    fetch_page,
+)
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
-from runstore.errors import NotFound, ReadOnly, StorageError
+from runstore.errors import ReadOnly, StorageError
 from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
+from runstore.model.explanation import Explanation
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_to_bytes
 from runstore.model.prices import Prices
@@ -159,11 +166,11 @@ class SqliteEngine:
 
     def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
         with self._snapshot(deadline_s) as connection:
-            return fetch_page(connection, plan)[0]
+            return fetch_page(connection, plan)
 
-    def explain_runs(self, plan: RunPlan) -> list[str]:
-        with self._snapshot() as connection:
-            return fetch_page(connection, plan)[1]
+    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+        with self._snapshot(deadline_s) as connection:
+            return explain_page(connection, plan)
 
     def last_change(self) -> ChangePosition:
         with self._snapshot() as connection:
@@ -251,9 +258,7 @@ class SqliteEngine:
 
     def delete_feedback(self, feedback_id: str) -> None:
         with self._transaction() as connection:
-            connection.execute("DELETE FROM feedback WHERE id = ?", (id_to_bytes(feedback_id),))
-            if connection.changes() == 0:
-                raise NotFound(f"Feedback {feedback_id} not found")
+            feedback.delete(connection, feedback_id)
 
     def close(self) -> None:
         self._readers.close()

@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.feedback_tally import Tallies
 from runstore.errors import NotFound
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_from_bytes, id_to_bytes
@@ -17,15 +18,18 @@ COLUMNS = (
     "source_type", "extra", "created_us", "modified_us", "comparative_experiment_id",
     "feedback_group_id",
 )  # fmt: skip
+_EXTRA = COLUMNS.index("extra")
 # A record that does not say its trace or project has those of its run, once that is there.
 _OF_RUN = {"trace_id": "ifnull(f.trace_id, r.trace_id)", "pid": "ifnull(f.pid, r.pid)"}
 _SELECT = "SELECT {} FROM feedback AS f LEFT JOIN runs AS r ON r.id = f.run_id".format(
     ", ".join(_OF_RUN.get(column, f"f.{column}") for column in COLUMNS)
 )
 _OF_RUNS = _SELECT + " WHERE f.run_id = unhex(?) ORDER BY f.created_us DESC, f.id DESC"
+_PLACE_COLUMNS = ("run_pid", "run_start_us", "run_kind")  # where it is counted: feedback_tally.py
 _UPSERT = "INSERT OR REPLACE INTO feedback ({}) VALUES ({})".format(
-    ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+    ", ".join((*COLUMNS, *_PLACE_COLUMNS)), ", ".join("?" * len((*COLUMNS, *_PLACE_COLUMNS)))
 )
+_NOWHERE = (None, None, None)
 
 
 def source_type(source: bytes | None) -> str | None:
@@ -81,7 +85,27 @@ def feedback_from_row(row: tuple[Any, ...], project_ids: Mapping[int, str]) -> F
 
 
 def upsert(connection: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    connection.executemany(_UPSERT, rows)
+    """Of records with the same id the last is kept. Their runs must have been written before."""
+    tallies = Tallies(connection)
+    written = []
+    for row in {row[0]: row for row in rows}.values():
+        record_id, run_id, _trace_id, _pid, key, score, value, *_ = row
+        tallies.go(record_id)
+        place = tallies.come(run_id, key, (score, value, row[_EXTRA]))
+        written.append(row + (place or _NOWHERE))
+    connection.executemany(_UPSERT, written)
+    tallies.write()
+
+
+def delete(connection: apsw.Connection, feedback_id: str) -> None:
+    """Raises NotFound."""
+    record_id = id_to_bytes(feedback_id)
+    tallies = Tallies(connection)
+    tallies.go(record_id)
+    connection.execute("DELETE FROM feedback WHERE id = ?", (record_id,))
+    if connection.changes() == 0:
+        raise NotFound(f"Feedback {feedback_id} not found")
+    tallies.write()
 
 
 def feedback_of_runs(

@@ -8,9 +8,10 @@ CANDIDATES_MAX rows, not by statistics that may be stale. `steps` tells what was
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
 
 from runstore.engine.sqlite.arrival import Zones, walk
+from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.sampling import INDEX_STEP, on_runs_time, share_found, share_meeting
 from runstore.filter.tree import And, Compare, Constant, Entries, Node, OneOf
@@ -41,26 +42,8 @@ from runstore.sql.sqlite.predicate import Conditions, Params
 from runstore.sql.sqlite.select import KeyKind, Statement, Window
 from runstore.sql.sqlite.span import Span, is_start_test, span_of, tests_end_before
 
-
-class Key(NamedTuple):
-    """Where a run stands in the order, and its row."""
-
-    start_us: int
-    id: bytes
-    rid: int
-
-
 ROOTS = Compare("is_root", "eq", True)
 SURELY_COMMON = 2  # times CANDIDATES_MAX, by an estimate from the newest runs
-
-
-@dataclass(slots=True)
-class Candidates:
-    """All runs that can be wanted: keys of one kind, none twice."""
-
-    kind: KeyKind
-    keys: list[int] | list[bytes]
-    settles: tuple[Node, ...] = ()  # terms of `where` that hold for all of them
 
 
 @dataclass(slots=True)
@@ -73,6 +56,8 @@ class Finder:
     pids: list[int] | None
     all_pids: list[int]
     steps: list[str] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    estimate: int | None = None  # of the runs wanted in all; None: not sampled
     _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
     _met: dict[str, list[bytes]] = field(default_factory=dict)  # by which traces a filter is met
     _found: tuple[Candidates | None] | None = None
@@ -82,9 +67,11 @@ class Finder:
         """At most window.limit keys past window.after, in the window's order."""
         if self.pids == [] or window.limit == 0:
             self.steps.append("no such project: nothing to read")
+            self.estimate = 0
             return []
         found = self._candidates()
         if found is not None:
+            self.estimate = None if found.kind == "trace_id" else len(found.keys)
             return self._listed(found, window)
         expression = self._expression()
         if expression is not None and self._arrival_is_cheaper(expression):
@@ -111,7 +98,7 @@ class Finder:
         )
         if self.pids is not None:
             conditions.append(select.in_projects(self.pids, params))
-        conditions += Window(descending=True, after=None, limit=0).condition(params, self._starts())
+        conditions += Window(descending=True, after=None, limit=0).condition(params, self.starts())
         listed = None if found is None else (found.kind, found.keys)
         return select.all_rows(columns, conditions, params, listed)
 
@@ -194,11 +181,17 @@ class Finder:
             rids = self._rids(match, FIRST_CANDIDATES, newest=True)
             ((newest,),) = self.connection.all(select.newest_rid())
             passed = newest - min(rids, default=newest) + 1
+            if in_projects:
+                self.estimate = len(rids) * newest // passed
             if len(rids) * newest > SURELY_COMMON * CANDIDATES_MAX * passed:
                 return None
             if len(rids) == FIRST_CANDIDATES:
                 rids = self._rids(match, CANDIDATES_MAX + 1)
-        return None if len(rids) > CANDIDATES_MAX else rids
+        if len(rids) > CANDIDATES_MAX:
+            return None
+        # What it found counts where it is read.
+        self.reads.append(Read(select.probe(match_text(resolved), CANDIDATES_MAX), 0))
+        return rids
 
     def _rids(self, match: str, limit: int, *, newest: bool = False) -> list[int]:
         ((rids,),) = self.connection.all(select.probe(match, limit, newest=newest))
@@ -229,6 +222,7 @@ class Finder:
                 statement = select.feedback_runs(tests, params, CANDIDATES_MAX + 1)
                 ids = [row[0] for row in self.connection.all(statement)]
                 if len(ids) <= CANDIDATES_MAX:
+                    self.reads.append(Read(statement, 0))
                     settled = len(some) == 1 and not none
                     return Candidates("id", ids, (term,) if settled else ())
         return None
@@ -277,8 +271,11 @@ class Finder:
         conditions = self._wanted(params, len(found.keys), found)
         if self.pids is not None:
             conditions.append(select.in_projects(self.pids, params))
-        span = self._starts()
-        return self._keys(select.by_keys(found.kind, found.keys, conditions, window, span, params))
+        span = self.starts()
+        statement = select.by_keys(found.kind, found.keys, conditions, window, span, params)
+        counted = partial(select.all_rows, "count(*)", [], Params(), (found.kind, found.keys))
+        self.reads.append(Read(statement, counted))
+        return self._keys(statement)
 
     def _by_time(self, window: Window) -> list[Key]:
         roots = ROOTS in self.terms()
@@ -286,13 +283,16 @@ class Finder:
             f"walk the {'roots' if roots else 'runs'} in order of start until the page is full"
         )
         keys: list[Key] = []
-        span = self._starts()
-        for pid in self._each_pid():
+        span = self.starts()
+        for pid in self.each_pid():
             params = Params()
             conditions = self._wanted(params, CANDIDATES_MAX)
-            keys += self._keys(
-                select.by_time(conditions, window, span, params, pid=pid, roots=roots)
-            )
+            statement = select.by_time(conditions, window, span, params, pid=pid, roots=roots)
+            found = self._keys(statement)
+            last = found[-1].start_us if len(found) == window.limit else None
+            walked = partial(select.walked, window, span, last, pid=pid, roots=roots)
+            self.reads.append(Read(statement, walked))
+            keys += found
         keys.sort(reverse=window.descending)
         return keys[: window.limit]
 
@@ -304,7 +304,7 @@ class Finder:
         conditions = self._wanted(params, 0, Candidates("rid", [], self._settled()))
         if self.pids is not None and set(self.pids) != set(self.all_pids):
             conditions.append(select.in_projects(self.pids, params))
-        zones, span = Zones(self.connection), self._starts()
+        zones, span = Zones(self.connection), self.starts()
         statement = select.by_arrival(
             match_text(resolved),
             conditions,
@@ -313,7 +313,8 @@ class Finder:
             params,
             rids=zones.rids(span.up_to(window.after, descending=window.descending)),
         )
-        found = walk(self.connection.rows(statement), zones, window)
+        found, visited = walk(self.connection.rows(statement), zones, window)
+        self.reads.append(Read(statement, visited))
         if found is None:
             self.steps.append("runs arrived too far out of order to walk them so: given up")
             return None
@@ -327,13 +328,13 @@ class Finder:
         resolved = self.resolve(self._in_projects(expression))
         if not terms or resolved is None:
             return True
-        share = share_meeting(self.connection, terms, self._each_pid(), self._starts())
+        share = share_meeting(self.connection, terms, self.each_pid(), self.starts())
         return share_found(self.connection, match_text(resolved)) <= share + INDEX_STEP
 
-    def _each_pid(self) -> list[int]:
+    def each_pid(self) -> list[int]:
         return self.all_pids if self.pids is None else self.pids
 
-    def _starts(self) -> Span:
+    def starts(self) -> Span:
         """Where all runs wanted start."""
         if self._span is None:
             terms, shortest = self.terms(), 0

@@ -12,6 +12,7 @@ import apsw
 
 from runstore.engine.sqlite.document import Document, Payloads, document_of
 from runstore.engine.sqlite.feedback import feedback_row, upsert
+from runstore.engine.sqlite.feedback_tally import Tallies, has_moved
 from runstore.engine.sqlite.prepared import (
     PreparedBatch,
     ReadyRun,
@@ -239,9 +240,22 @@ class Group:
         others = apply(self._connection, shelf.awaited_totals, shelf.rollups, deltas.items())
         shelf.changes.note([*(state.rid for state in changed), *others])
         self._shelf.rollups.write()
+        self._follow(changed)
         if self._feedback:
             upsert(self._connection, self._feedback)
             shelf.changes.note_runs([row[1] for row in self._feedback if row[1] is not None])
+
+    def _follow(self, states: Sequence[State]) -> None:
+        """Feedback already there goes with its runs."""
+        moved = [
+            state.run.id
+            for state in states
+            if state.old is not None and has_moved(state.old, state.run)
+        ]
+        new = (state.rid for state in states if state.old is None)  # rids ascend
+        tallies = Tallies(self._connection)
+        tallies.follow(moved, next(new, None))
+        tallies.write()
 
     def _roll_up(self, states: Sequence[State]) -> None:
         shelf = self._shelf

@@ -3,14 +3,18 @@
 Keys first and payloads last, so that a page costs the same however large payloads are elsewhere.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
+from runstore.engine.sqlite.candidates import Key
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.descent import descendants_of
+from runstore.engine.sqlite.explain import estimated_runs, indexes_of, rows_read
 from runstore.engine.sqlite.feedback import feedback_of_runs
-from runstore.engine.sqlite.finder import Finder, Key
+from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS, RUN_COLUMNS, run_from_row
+from runstore.model.explanation import Explanation
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.query import Page, Position
 from runstore.model.run import Attachment, Run
@@ -27,9 +31,9 @@ _RUNS = (
 )
 _PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
 _COSTLY = {"usage", "totals", "tags"}  # columns whose JSON need not be read unless asked for
-_NOT_OF_RUN = {  # columns for filters alone
-    "is_root", "latency_us", "present", "prompt_tokens", "completion_tokens", "total_tokens",
-    "prompt_cost", "completion_cost", "total_cost",
+_NOT_OF_RUN = {  # columns for filters alone, and ids, which the dotted order has too
+    "id", "trace_id", "parent_id", "is_root", "latency_us", "present", "prompt_tokens",
+    "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost",
 }  # fmt: skip
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
@@ -61,13 +65,32 @@ def finder(connection: Connection, scope: RunScope, projects: Projects) -> Finde
     return Finder(connection, scope, projects.pids(scope.project_ids), projects.all_pids())
 
 
-def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
-    """The page, and how it was found. Inside a snapshot."""
+def fetch_page(connection: Connection, plan: RunPlan) -> Page:
+    """Inside a snapshot."""
+    projects = Projects(connection)
+    return _fetched(connection, plan, projects, finder(connection, plan.scope, projects))
+
+
+def explain_page(connection: Connection, plan: RunPlan) -> Explanation:
+    """Fetches the page, and tells how. Inside a snapshot."""
+    started = time.perf_counter()
     projects = Projects(connection)
     find = finder(connection, plan.scope, projects)
+    page = _fetched(connection, plan, projects, find)
+    seconds = time.perf_counter() - started
+    return Explanation(
+        steps=find.steps,
+        indexes=indexes_of(connection, find.reads),
+        estimated_runs=estimated_runs(connection, find),
+        actual_runs=len(page.runs),
+        rows_read=rows_read(connection, find.reads),
+        seconds=seconds,
+    )
+
+
+def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Finder) -> Page:
     forward = plan.descending != plan.backward
     keys = find.keys(Window(forward, plan.after, plan.limit + 1))
-    steps = list(find.steps)
     more = len(keys) > plan.limit
     runs, cut = _read_runs(connection, keys[: plan.limit], plan, projects)
     more = more or cut
@@ -84,7 +107,7 @@ def fetch_page(connection: Connection, plan: RunPlan) -> tuple[Page, list[str]]:
     if "child_run_ids" in plan.select:
         page.child_ids = {run.id: _children(connection, run) for run in runs}
         page.descendant_ids = descendants_of(connection, runs)
-    return page, steps
+    return page
 
 
 def count(connection: Connection, scope: RunScope) -> int:

@@ -5,23 +5,25 @@ and are in no rollup yet, are read one by one.
 A percentile's bucket follows from the histograms; only that bucket's values are read, by index.
 """
 
-from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from functools import partial
 from typing import Any
 
+import orjson
+
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.feedback_stats import FeedbackReader
 from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, chunks
-from runstore.engine.sqlite.histogram import Histogram, bounds, histogram, merge
+from runstore.engine.sqlite.ranked import Ranked
 from runstore.engine.sqlite.rollup import (
     HOUR_US,
     SPANS,
     Kind,
-    Rollup,
     hour_of,
     rolled_up_to,
-    rollup_from_row,
+    sums_from_text,
     us_of,
 )
 from runstore.filter.match import matches
@@ -55,13 +57,14 @@ _LAST_START = (
     "SELECT r.start_us FROM runs AS r INDEXED BY runs_time WHERE {where}"
     " ORDER BY r.start_us DESC LIMIT 1"
 )
-# `+h.hour` has no affinity, as the expression in the index has none: else it would not be used.
+_HOURS = (
+    "SELECT pid, json_group_array(hour) FROM (SELECT DISTINCT pid, hour FROM rollups"
+    " WHERE pid IN (SELECT value FROM json_each(?)) AND span = 1 AND hour >= ? AND hour < ?)"
+    " GROUP BY pid"
+)
 _VALUES = (
-    "SELECT {value} FROM"
-    " (SELECT DISTINCT pid, hour FROM rollups WHERE pid IN (SELECT value FROM json_each({pids}))"
-    " AND span = 1 AND hour >= {first} AND hour < {last}) AS h"
-    " CROSS JOIN runs AS r INDEXED BY {index}"
-    " ON r.pid = h.pid AND (r.start_us + 62136000000000000) / 3600000000 = +h.hour"
+    "SELECT {value} FROM json_each({hours}) AS h CROSS JOIN runs AS r INDEXED BY {index}"
+    " ON r.pid = {pid} AND (r.start_us + 62136000000000000) / 3600000000 = h.value"
     " WHERE {value} BETWEEN {low} AND {high}"
     " AND r.{column} IS NOT NULL AND r.rid <= {rolled} AND {conditions}"
 )
@@ -136,39 +139,8 @@ def cover(first: int, last: int, level: int = len(SPANS) - 1) -> list[tuple[int,
     return [*cover(first, low, level - 1), inner, *cover(high, last, level - 1)]
 
 
-class Ranked(Sequence[int]):
-    """Values in order, of which only the buckets asked for are read."""
-
-    def __init__(
-        self, rolled: Histogram, known: Sequence[int], read: Callable[[int, int], list[int]]
-    ) -> None:
-        self._rolled, self._known, self._read = rolled, known, read
-        counts = dict(rolled)
-        merge(counts, histogram(known))
-        self._buckets = sorted(map(int, counts))
-        self._ends = list(accumulate(counts[str(bucket)] for bucket in self._buckets))
-        self._values: dict[int, list[int]] = {}
-
-    def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
-
-    def __getitem__(self, rank: Any) -> Any:
-        place = bisect_right(self._ends, rank)
-        below = self._ends[place - 1] if place else 0
-        return self._in_bucket(self._buckets[place])[rank - below]
-
-    def _in_bucket(self, bucket: int) -> list[int]:
-        values = self._values.get(bucket)
-        if values is None:
-            low, high = bounds(bucket)
-            values = [us for us in self._known if low <= us <= high]
-            if low == high:
-                values += [low] * self._rolled.get(str(bucket), 0)
-            elif str(bucket) in self._rolled:
-                values += self._read(low, high)
-            values.sort()
-            self._values[bucket] = values
-        return values
+Counted = defaultdict[str, int]
+"""A histogram that grows fast."""
 
 
 @dataclass(slots=True)
@@ -178,7 +150,10 @@ class Group:
 
     kinds: tuple[Node, ...]
     figures: RunFigures = field(default_factory=RunFigures)
-    rolled: Rollup = field(default_factory=Rollup)
+    has_whole_hours: bool = False
+    latency_us: int = 0  # the sum of those in whole hours
+    latencies: Counted = field(default_factory=partial(defaultdict, int))
+    first_tokens: Counted = field(default_factory=partial(defaultdict, int))
 
 
 class RollupStats:
@@ -197,31 +172,36 @@ class RollupStats:
         self._rolled = rolled_up_to(connection.raw)
         self._groups: dict[str, Group] = {} if self._by_type else {"": Group(asked.kinds)}
         self._wanted: dict[Kind, Group | None] = {}
+        self._hours: list[Any] | None = None
+        window = asked.low_us, asked.high_us
+        self._feedback = FeedbackReader(connection, pids, window, self._group_name)
 
     def gather(self) -> dict[str, RunFigures]:
         """Counts by group; `stats` tells the rest."""
         if self._pids and self._asked.low_us < self._asked.high_us:
             for low_us, high_us in self._edges():
                 self._add_runs(low_us, high_us)
+                self._feedback.add_records(low_us, high_us)
             if self._first < self._last:
                 self._add_runs(us_of(self._first), us_of(self._last), tail_only=True)
                 for tile in cover(self._first, self._last):
                     self._add_rollups(*tile)
+                    self._feedback.add_tile(tile)
         return {name: group.figures for name, group in self._groups.items()}
 
     def stats(self, name: str) -> RunStats:
-        """Of one group, without feedback."""
+        """Of one group."""
         group = self._groups[name]
-        figures, rolled = group.figures, group.rolled
-        if rolled.runs:
+        figures = group.figures
+        if group.has_whole_hours:
             last_us = self._last_start(group)
             if figures.last_start_us is None or last_us > figures.last_start_us:
                 figures.last_start_us = last_us
-        latencies = Ranked(rolled.latencies, figures.latencies_us, self._reader(group, _LATENCY))
+        latencies = Ranked(group.latencies, figures.latencies_us, self._reader(group, _LATENCY))
         first_tokens = Ranked(
-            rolled.first_tokens, figures.first_tokens_us, self._reader(group, _FIRST_TOKEN)
+            group.first_tokens, figures.first_tokens_us, self._reader(group, _FIRST_TOKEN)
         )
-        latency_us = sum(figures.latencies_us) + rolled.latency_us
+        latency_us = sum(figures.latencies_us) + group.latency_us
         return RunStats(
             run_count=figures.run_count,
             error_count=figures.error_count,
@@ -235,6 +215,7 @@ class RollupStats:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=figures.last_start_us,
             usage=figures.usage,
+            feedback=self._feedback.stats(name),
         )
 
     def _edges(self) -> list[tuple[int, int]]:
@@ -260,8 +241,8 @@ class RollupStats:
             conditions=" AND ".join(conditions),
         )
         for chunk in chunks(self._connection.rows(Statement.of(text, params))):
-            by_type: dict[str | None, list[Row]] = {}
-            for row in chunk:
+            by_type: dict[str | None, list[Row]] = {} if self._by_type else {None: chunk}
+            for row in chunk if self._by_type else ():
                 by_type.setdefault(row[-1], []).append(row)
             for run_type, rows in by_type.items():
                 group = self._group(run_type)
@@ -282,20 +263,24 @@ class RollupStats:
     def _add_rollups(self, span: int, first: int, last: int) -> None:
         values = {"pids": key_list(self._pids), "span": span, "first": first, "last": last}
         for row in self._connection.raw.execute(_ROLLUPS, values):
-            run_type, is_root, status, has_error, *columns = row
+            run_type, is_root, status, has_error, runs, sums, latencies, first_tokens = row
             kind: Any = (run_type, bool(is_root), status, bool(has_error))
             group = self._group_of(kind)
             if group is None:
                 continue
-            rollup = rollup_from_row(columns)
             figures = group.figures
-            figures.run_count += rollup.runs
+            figures.run_count += runs
             if status == "error":
-                figures.error_count += rollup.runs
+                figures.error_count += runs
             elif status == "pending":
-                figures.pending_count += rollup.runs
-            add(figures.usage, rollup.totals if self._whole_trace else rollup.usage)
-            group.rolled.add(rollup)
+                figures.pending_count += runs
+            latency_us, usage, totals = sums_from_text(sums)
+            add(figures.usage, totals if self._whole_trace else usage)
+            group.has_whole_hours = True
+            group.latency_us += latency_us
+            _count(group.latencies, latencies)
+            if first_tokens is not None:
+                _count(group.first_tokens, first_tokens)
 
     def _group_of(self, kind: Kind) -> Group | None:
         """None: such runs are not asked for, or in no group."""
@@ -303,6 +288,11 @@ class RollupStats:
             wanted = all(_holds(node, kind) for node in self._asked.kinds)
             self._wanted[kind] = self._group(kind[0]) if wanted else None
         return self._wanted[kind]
+
+    def _group_name(self, kind: Kind) -> str | None:
+        if self._group_of(kind) is None:
+            return None
+        return kind[0] if self._by_type else ""
 
     def _last_start(self, group: Group) -> int:
         """Of its runs in whole hours, of which there are some."""
@@ -329,22 +319,31 @@ class RollupStats:
                 starts += self._connection.all(Statement.of(text, params))
         return int(max(starts)[0])
 
+    def _hours_of_projects(self) -> list[tuple[int, str]]:
+        """(project, JSON list of the whole hours some of its runs started in)"""
+        if self._hours is None:
+            values = key_list(self._pids), self._first, self._last
+            self._hours = list(self._connection.raw.execute(_HOURS, values))
+        return self._hours
+
     def _reader(self, group: Group, source: dict[str, str]) -> Callable[[int, int], list[int]]:
         """Reads the values of runs in whole hours from `low` to `high`."""
 
         def read(low: int, high: int) -> list[int]:
-            params = Params()
-            text = _VALUES.format(
-                **source,
-                pids=params.bind(key_list(self._pids)),
-                first=params.bind(self._first),
-                last=params.bind(self._last),
-                low=params.bind(low),
-                high=params.bind(high),
-                rolled=params.bind(self._rolled),
-                conditions=" AND ".join(_conditions(group.kinds, params)) or "TRUE",
-            )
-            return [us for (us,) in self._connection.rows(Statement.of(text, params))]
+            values = []
+            for pid, hours in self._hours_of_projects():
+                params = Params()
+                text = _VALUES.format(
+                    **source,
+                    pid=params.bind(pid),
+                    hours=params.bind(hours),
+                    low=params.bind(low),
+                    high=params.bind(high),
+                    rolled=params.bind(self._rolled),
+                    conditions=" AND ".join(_conditions(group.kinds, params)) or "TRUE",
+                )
+                values += self._connection.all(Statement.of(text, params))
+            return [us for (us,) in values]
 
         return read
 
@@ -352,6 +351,12 @@ class RollupStats:
 def _conditions(nodes: Sequence[Node], params: Params) -> list[str]:
     compile_ = Conditions(params, lambda _: None)
     return [compile_.condition(node) for node in nodes]
+
+
+def _count(counted: Counted, text: str) -> None:
+    """Adds a histogram's JSON."""
+    for bucket, how_many in orjson.loads(text).items():
+        counted[bucket] += how_many
 
 
 def _holds(node: Node, kind: Kind) -> bool:

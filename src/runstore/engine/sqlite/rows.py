@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.dotted_order import SEGMENT_CHARS, START_CHARS
+from runstore.model.ids import ID_CHARS, id_from_bytes, id_to_bytes
 from runstore.model.jsontext import decode, encode
 from runstore.model.run import Run
 from runstore.model.usage import Counters, Sums
@@ -15,6 +16,7 @@ RUN_COLUMNS = (
     "provisional", "start_guessed", "said_status", "thread_id", "reference_example_id", "tags",
     "usage", "totals", "dotted_order", "error", "pid",
 )  # fmt: skip
+_PARENT_ID = slice(-SEGMENT_CHARS - 1 - ID_CHARS, -SEGMENT_CHARS - 1)
 PAYLOAD_COLUMNS = ("inputs", "outputs", "extra", "events", "serialized")
 
 SELECT_RUN = "SELECT rid, {} FROM runs".format(", ".join(RUN_COLUMNS))
@@ -84,18 +86,19 @@ def totals_row(totals: Sums) -> tuple[int | None, ...]:
 def run_from_row(row: tuple[Any, ...], project_id: str | None) -> tuple[int, Run]:
     """(rid, the run without payloads) from a row of SELECT_RUN."""
     (
-        rid, run_id, trace_id, parent_id, _is_root, start_us, end_us, _latency, run_type, status,
+        rid, _id, _trace_id, _parent_id, _is_root, start_us, end_us, _latency, run_type, status,
         name, _present, _pt, _ct, _tt, _pc, _cc, _tc, first_token_us, received_us, has_create,
         provisional, start_guessed, said_status, thread_id, example_id, tags, usage, totals,
         dotted_order, error, _pid,
     ) = row  # fmt: skip
     return rid, Run(
-        id=id_from_bytes(run_id),
-        trace_id=id_from_bytes(trace_id),
+        # To cut ids out of the dotted order is ten times cheaper than to write bytes as text.
+        id=dotted_order[-ID_CHARS:],
+        trace_id=dotted_order[START_CHARS:SEGMENT_CHARS],
         dotted_order=dotted_order,
         start_us=start_us,
         status=status,
-        parent_run_id=None if parent_id is None else id_from_bytes(parent_id),
+        parent_run_id=dotted_order[_PARENT_ID] if len(dotted_order) > SEGMENT_CHARS else None,
         project_id=project_id,
         name=name,
         run_type=run_type,

@@ -1,6 +1,6 @@
 """StatsPlan -> figures: from rollups where they know enough, else from every run in the scope."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
@@ -8,16 +8,15 @@ from runstore.engine.sqlite.figures import COLUMNS, add_rows, chunks
 from runstore.engine.sqlite.reader import Projects, finder
 from runstore.engine.sqlite.rollup_stats import RollupStats, asked_of
 from runstore.limits import CANDIDATES_MAX
-from runstore.model.aggregate import RunFigures, feedback_stats, group_key, largest_groups
+from runstore.model.aggregate import RunFigures, group_key, largest_groups
 from runstore.model.feedback import Feedback
 from runstore.model.jsontext import decode
 from runstore.model.stats import RunStats
 from runstore.plan.build import only_roots
-from runstore.plan.plan import RunScope, StatsPlan
+from runstore.plan.plan import StatsPlan
 from runstore.sql.sqlite.columns import PAYLOAD
 from runstore.sql.sqlite.payload_tests import entries_of
-from runstore.sql.sqlite.predicate import Conditions, Params
-from runstore.sql.sqlite.select import Statement, in_projects, key_list
+from runstore.sql.sqlite.select import key_list
 
 _GROUPS = {
     None: "NULL",
@@ -33,11 +32,7 @@ _FEEDBACK_OF = {
     "listed": f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f"
     " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))",
 }
-_FEEDBACK_FIRST = (
-    "feedback AS f NOT INDEXED CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = f.run_id"
-)
-_RUNS_FIRST = "runs AS r CROSS JOIN feedback AS f INDEXED BY feedback_run ON f.run_id = r.id"
-_HAS_MORE = "SELECT 1 FROM feedback LIMIT 1 OFFSET ?"
+_ANY_FEEDBACK = "SELECT 1 FROM feedback LIMIT 1"
 
 
 def run_stats(connection: Connection, plan: StatsPlan) -> dict[str, RunStats]:
@@ -50,12 +45,7 @@ def run_stats(connection: Connection, plan: StatsPlan) -> dict[str, RunStats]:
     pids = projects.all_pids() if pids is None else pids
     rolled = RollupStats(connection, plan, asked, pids)
     figures = rolled.gather()
-    kept = _kept(plan, figures)
-    feedback = _feedback_in(connection, plan, pids, sum(one.run_count for one in figures.values()))
-    stats = {group: rolled.stats(group) for group in kept}
-    for group, one in stats.items():
-        one.feedback = feedback_stats(feedback.get(group, ()))
-    return stats
+    return {group: rolled.stats(group) for group in _kept(plan, figures)}
 
 
 def _kept(plan: StatsPlan, figures: dict[str, RunFigures]) -> list[str]:
@@ -69,7 +59,7 @@ def _counted(connection: Connection, plan: StatsPlan, projects: Projects) -> dic
     statement = find.all_rows(f"{columns}, r.id, {_GROUPS[plan.group_by]}")
     figures: dict[str, RunFigures] = {} if plan.group_by else {"": RunFigures()}
     groups_of: dict[bytes, Sequence[str]] = {}  # of runs, if any of them may have feedback
-    with_feedback = _has_more_feedback(connection, 0)
+    with_feedback = connection.raw.execute(_ANY_FEEDBACK).fetchone() is not None
     for chunk in chunks(() if statement is None else connection.rows(statement)):
         by_group: dict[str, list[tuple[Any, ...]]] = {}
         for row in chunk:
@@ -117,36 +107,6 @@ def _feedback_of(connection: Connection, groups_of: dict[bytes, Sequence[str]]) 
     else:
         found = connection.raw.execute(_FEEDBACK_OF["listed"], (key_list(list(groups_of)),))
     return _by_group((group, row) for run_id, *row in found for group in groups_of.get(run_id, ()))
-
-
-def _feedback_in(
-    connection: Connection, plan: StatsPlan, pids: Sequence[int], runs: int
-) -> ByGroup:
-    """The records of all runs in a scope that rollups answer, `runs` of them."""
-    if not runs:
-        return {}
-    params = Params()
-    conditions = [in_projects(pids, params), *_where(plan.scope, params)]
-    # Of runs and records, those that are fewer lead to the others.
-    source = _RUNS_FIRST if _has_more_feedback(connection, runs) else _FEEDBACK_FIRST
-    text = (
-        f"SELECT {_GROUPS[plan.group_by]}, {_FEEDBACK} FROM {source}"
-        f" WHERE {' AND '.join(conditions)}"
-    )
-    found = connection.rows(Statement.of(text, params))
-    grouped = plan.group_by is not None
-    return _by_group(
-        (group if grouped else "", row) for group, *row in found if group is not None or not grouped
-    )
-
-
-def _where(scope: RunScope, params: Params) -> Iterator[str]:
-    if scope.where is not None:
-        yield Conditions(params, lambda _: None).condition(scope.where)
-
-
-def _has_more_feedback(connection: Connection, than: int) -> bool:
-    return connection.raw.execute(_HAS_MORE, (than,)).fetchone() is not None
 
 
 def _by_group(found: Iterable[tuple[str, Sequence[Any]]]) -> ByGroup:

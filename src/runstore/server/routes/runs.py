@@ -23,6 +23,7 @@ from runstore.server.problems import JSON
 from runstore.server.state import store_of
 from runstore.wire.answer import AttachmentUrl, encode_page, encode_run
 from runstore.wire.body import decode_object
+from runstore.wire.explain import encode_explained
 from runstore.wire.names import DEFAULT, domain_select
 from runstore.wire.query import Fields, decode_run_query
 from runstore.wire.stats import decode_stats_query, encode_stats
@@ -35,14 +36,14 @@ READ_SELECT = DEFAULT | {"s3_urls"}
 async def query_runs(request: Request) -> Response:
     """POST /runs/query -> 200 {"runs": [...], "cursors": {"next", "prev"}, ...}"""
     asked = await _decoded(request, decode_run_query)
-    encode = partial(encode_page, asked=asked, attachment_url=_attachment_url(request))
+    encode = partial(encode_page, asked=asked, attachment_url=attachment_urls(request))
     page = await while_connected(request, store_of(request).runs.query(asked.query, encode))
-    return Response(page, headers=_ignored_header(asked.ignored), media_type=JSON)
+    return Response(page, headers=ignored_header(asked.ignored), media_type=JSON)
 
 
 async def read_run(request: Request) -> Response:
     """GET /runs/{id} -> 200, the run; 404"""
-    url = _attachment_url(request)
+    url = attachment_urls(request)
 
     def encode(page: Page) -> bytes:
         run = page.runs[0]
@@ -65,7 +66,7 @@ async def count_up_runs(request: Request) -> Response:
         groups_max=asked.groups_max,
     )
     answer = encode_stats(await while_connected(request, stats), asked)
-    return Response(answer, headers=_ignored_header(asked.ignored), media_type=JSON)
+    return Response(answer, headers=ignored_header(asked.ignored), media_type=JSON)
 
 
 async def validate_query(request: Request) -> Response:
@@ -89,6 +90,13 @@ async def validate_query(request: Request) -> Response:
     return JSONResponse({"valid": not errors, "errors": errors})
 
 
+async def explain_query(request: Request) -> Response:
+    """POST /runs/query/explain -> 200 {"filter", "steps", "indexes", "rows_read", "hints", ...}"""
+    asked = await _decoded(request, decode_run_query)
+    told = await while_connected(request, store_of(request).runs.explain(asked.query))
+    return Response(encode_explained(told), headers=ignored_header(asked.ignored), media_type=JSON)
+
+
 async def delete_traces(request: Request) -> Response:
     """POST /runs/delete {"trace_ids": [...], "session_id": project or null} -> 200 {"deleted"}"""
     fields = Fields(decode_object(await read_body(request, BODY_JSON_BYTES_MAX)))
@@ -105,7 +113,7 @@ async def delete_traces(request: Request) -> Response:
     return JSONResponse({"message": f"{deleted} runs deleted", "deleted": deleted})
 
 
-def _ignored_header(names: tuple[str, ...]) -> dict[str, str]:
+def ignored_header(names: tuple[str, ...]) -> dict[str, str]:
     """Body fields that had no effect: a misspelt restriction widens a query silently otherwise."""
     shown = ", ".join(name for name in names if name.isascii() and name.isprintable())
     return {"Runstore-Ignored": shown[:1_000]} if shown else {}
@@ -119,7 +127,8 @@ async def _decoded(request: Request, decode: Callable[[bytes], Asked]) -> Asked:
     return await asyncio.get_running_loop().run_in_executor(pool, decode, body)
 
 
-def _attachment_url(request: Request) -> AttachmentUrl:
+def attachment_urls(request: Request) -> AttachmentUrl:
+    """Links to attachments, good from now on."""
     store = store_of(request)
     now_s = store.clock() // 1_000_000
 

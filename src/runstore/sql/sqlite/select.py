@@ -54,6 +54,7 @@ _FEEDBACK = (
     " WHERE f.run_id IS NOT NULL AND {tests} LIMIT {limit}"
 )
 _ROWS = "SELECT {columns} FROM {source} WHERE {where}"
+_WALKED = "SELECT count(*) FROM runs AS r INDEXED BY {index} WHERE {where}"
 _ROOT = (
     "EXISTS (SELECT 1 FROM runs AS root INDEXED BY runs_id"
     " WHERE root.id = r.trace_id AND {condition})"
@@ -117,6 +118,23 @@ def by_time(
     if roots:
         where.append("r.is_root = 1")
     return _page(f"runs AS r INDEXED BY {index}", where + conditions, window, span, params)
+
+
+def walked(
+    window: Window, span: Span, last_start_us: int | None, *, pid: int, roots: bool
+) -> Statement:
+    """How many entries of its index `by_time` passed; None: it did not fill the page."""
+    params = Params()
+    if last_start_us is not None:
+        span = Span(
+            max(span.low, last_start_us) if window.descending else span.low,
+            span.high if window.descending else min(span.high, last_start_us),
+        )
+    where = [f"r.pid = {params.bind(pid)}", *window.condition(params, span)]
+    if roots:
+        where.append("r.is_root = 1")
+    index = "runs_roots" if roots else "runs_time"
+    return Statement.of(_WALKED.format(index=index, where=" AND ".join(where)), params)
 
 
 def by_keys(
@@ -259,5 +277,5 @@ def in_projects(pids: Sequence[int], params: Params) -> str:
 
 def key_list(keys: Sequence[int | bytes]) -> str:
     """A JSON array: whole numbers, or ids as hex."""
-    texts = (f'"{key.hex()}"' if isinstance(key, bytes) else str(key) for key in keys)
+    texts = [f'"{key.hex()}"' if key.__class__ is bytes else str(key) for key in keys]
     return "[" + ",".join(texts) + "]"

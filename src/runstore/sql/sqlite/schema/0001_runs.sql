@@ -144,7 +144,7 @@ CREATE TABLE awaited_totals (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE feedback (
-    id BLOB PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
     run_id BLOB,
     trace_id BLOB,
     pid INTEGER,
@@ -159,12 +159,40 @@ CREATE TABLE feedback (
     created_us INTEGER NOT NULL,
     modified_us INTEGER NOT NULL,
     comparative_experiment_id TEXT,
-    feedback_group_id TEXT
-) STRICT, WITHOUT ROWID;
+    feedback_group_id TEXT,
+    run_pid INTEGER,                   -- where its run stands, and it is counted; NULL: no run yet
+    run_start_us INTEGER,
+    run_kind TEXT
+) STRICT;
 
 CREATE INDEX feedback_run ON feedback (run_id);
+CREATE INDEX feedback_trace ON feedback (trace_id);
 CREATE INDEX feedback_key ON feedback (key, score, run_id);
-CREATE INDEX feedback_created ON feedback (created_us);
+CREATE INDEX feedback_created ON feedback (created_us, id);
+CREATE INDEX feedback_place ON feedback (run_pid, run_start_us) WHERE run_pid IS NOT NULL;
+-- Nearly empty.
+CREATE INDEX feedback_awaiting ON feedback (run_id) WHERE run_pid IS NULL AND run_id IS NOT NULL;
+-- The newest of one key that say something; the rest of the columns is tested on the index alone.
+CREATE INDEX feedback_comments ON feedback (
+    run_pid, key, created_us, id, run_start_us, run_kind
+) WHERE comment <> '';
+CREATE INDEX feedback_sources ON feedback (
+    run_pid, key, created_us, id, run_start_us, run_kind
+) WHERE source IS NOT NULL;
+
+-- How many records of one key say the same about runs of one kind that started in one span, as
+-- rollups have it. `kind` is JSON [run type, is root, status, has an error], `said` JSON
+-- [score, text, is an error].
+CREATE TABLE feedback_tallies (
+    pid INTEGER NOT NULL,
+    span INTEGER NOT NULL,
+    hour INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    said TEXT NOT NULL,
+    records INTEGER NOT NULL,
+    PRIMARY KEY (pid, span, hour, key, kind, said)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attachments (
     run_id BLOB NOT NULL,

@@ -1,0 +1,314 @@
+"""What list_runs gives back: runs that come when they are asked for, and what else can be asked.
+
+Nothing is sent before. While a page is consumed the next one is fetched: one, never more. Each
+iteration is a walk of its own.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from runstore.client.asking import RunAsk
+from runstore.client.calls.resolve import Server
+from runstore.client.calls.runs import (
+    Explanation,
+    ReadPage,
+    RunPager,
+    count_runs,
+    explain_runs,
+    read_bytes,
+)
+from runstore.client.drive import drive, drive_async
+from runstore.client.http import AsyncTransport, Steps, SyncTransport, T
+from runstore.client.progress import watch
+from runstore.client.reading import RunReader
+from runstore.client.run import Run, RunPage
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+P = TypeVar("P")
+
+
+class _Runs:
+    """What both kinds know: the question, and how far the latest walk has come."""
+
+    def __init__(self, ask: RunAsk, server: Server, reader: RunReader) -> None:
+        self._ask = ask
+        self._server = server
+        self._read_page = reader.page
+        self._cursor = ask.cursor
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the latest iteration stands: give it to list_runs, with the same arguments else.
+
+        It moves from page to page. In the middle of one it leads to the page's beginning, so that
+        going on from it repeats runs, and never leaves one out. None: nothing is behind, or nothing
+        is left.
+        """
+        return self._cursor
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._ask.restrictions}>"
+
+    def _first(self) -> RunPager[RunPage]:
+        limit = 1 if self._ask.limit is None else min(1, self._ask.limit)
+        return RunPager(replace(self._ask, limit=limit), self._server, self._read_page)
+
+
+class AsyncRuns(_Runs, AsyncIterator[Run]):
+    """`async for run in client.list_runs(...)`, and what else can be asked of the same runs."""
+
+    def __init__(
+        self, transport: AsyncTransport, ask: RunAsk, server: Server, reader: RunReader
+    ) -> None:
+        super().__init__(ask, server, reader)
+        self._transport = transport
+        self._walk: AsyncGenerator[Run, None] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Run]:
+        """A walk from the start."""
+        return self._each()
+
+    async def __anext__(self) -> Run:
+        """The next run of a walk that all calls of anext() on this object share."""
+        if self._walk is None:
+            self._walk = self._each()
+        return await anext(self._walk)
+
+    async def aclose(self) -> None:
+        """Ends the walk of anext()."""
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            await walk.aclose()
+
+    async def pages(self) -> AsyncGenerator[RunPage, None]:
+        """The runs as they come, page by page: none empty, and each with its `next_cursor`."""
+        async with aclosing(self._walk_pages(self._read_page)) as pages:
+            async for page in pages:
+                yield page
+
+    async def to_list(self) -> list[Run]:
+        return [run async for page in self.pages() for run in page.runs]
+
+    async def first(self) -> Run | None:
+        """The first run; None when there is none."""
+        page = await self._call(self._first().next_page())
+        return page.runs[0] if page else None
+
+    async def count(self) -> int:
+        """How many runs there are, `limit` at most. The server counts; no run is sent."""
+        return await self._call(count_runs(self._ask, self._server))
+
+    async def explain(self) -> Explanation:
+        """How the server would run this. Raises NotFound from servers that cannot say."""
+        return await self._call(explain_runs(self._ask))
+
+    async def to_arrow(self, *, progress: bool | None = None) -> "pyarrow.Table":
+        """A column for each field, payloads as JSON text. Needs `pip install 'runstore[arrow]'`.
+
+        `progress`: a bar on stderr; None: if it is a terminal, and rich is there.
+        """
+        from runstore.client.frames import ArrowTable
+
+        with watch(progress, self._ask.limit) as on_runs:
+            table = ArrowTable(self._ask.select, on_runs)
+            async with aclosing(self._walk_pages(read_bytes)) as pages:
+                async for page in pages:
+                    await asyncio.to_thread(table.add, page.body, page.runs_max)
+        return table.table()
+
+    async def to_pandas(self, *, progress: bool | None = None) -> "pandas.DataFrame":
+        """As to_arrow. Needs `pip install 'runstore[pandas]'`."""
+        from runstore.client.frames import to_pandas
+
+        return to_pandas(await self.to_arrow(progress=progress))
+
+    async def to_polars(self, *, progress: bool | None = None) -> "polars.DataFrame":
+        """As to_arrow. Needs `pip install 'runstore[polars]'`."""
+        from runstore.client.frames import to_polars
+
+        return to_polars(await self.to_arrow(progress=progress))
+
+    async def to_parquet(
+        self, path: str | os.PathLike[str], *, progress: bool | None = None
+    ) -> int:
+        """Into one Parquet file, in bounded memory; how many runs are in it.
+
+        The file appears when it is whole. Needs `pip install 'runstore[arrow]'`.
+        """
+        from runstore.client.frames import ParquetFile
+
+        with (
+            watch(progress, self._ask.limit) as on_runs,
+            ParquetFile(path, self._ask.select, on_runs) as file,
+        ):
+            async with aclosing(self._walk_pages(read_bytes)) as pages:
+                async for page in pages:
+                    await asyncio.to_thread(file.add, page.body, page.runs_max)
+        return file.runs
+
+    async def _each(self) -> AsyncGenerator[Run, None]:
+        async with aclosing(self._walk_pages(self._read_page)) as pages:
+            async for page in pages:
+                for run in page.runs:
+                    yield run
+
+    async def _walk_pages(self, read: ReadPage[P]) -> AsyncGenerator[P, None]:
+        pager = RunPager(self._ask, self._server, read)
+        self._cursor = pager.cursor
+        coming: asyncio.Task[P | None] | None = None
+        page = await self._call(pager.next_page())
+        try:
+            while page is not None:
+                cursor = pager.cursor
+                if not pager.is_done:
+                    coming = asyncio.create_task(self._call(pager.next_page()))
+                yield page
+                self._cursor = cursor
+                page, coming = None if coming is None else await coming, None
+        finally:
+            if coming is not None:
+                await _stop(coming)
+
+    async def _call(self, steps: Steps[T]) -> T:
+        return await drive_async(steps, self._transport)
+
+
+class Runs(_Runs, Iterator[Run]):
+    """`for run in client.list_runs(...)`, and what else can be asked of the same runs."""
+
+    def __init__(
+        self, transport: SyncTransport, ask: RunAsk, server: Server, reader: RunReader
+    ) -> None:
+        super().__init__(ask, server, reader)
+        self._transport = transport
+        self._walk: Generator[Run, None, None] | None = None
+
+    def __iter__(self) -> Iterator[Run]:
+        """A walk from the start."""
+        return self._each()
+
+    def __next__(self) -> Run:
+        """The next run of a walk that all calls of next() on this object share."""
+        if self._walk is None:
+            self._walk = self._each()
+        return next(self._walk)
+
+    def close(self) -> None:
+        """Ends the walk of next()."""
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            walk.close()
+
+    def pages(self) -> Iterator[RunPage]:
+        """The runs as they come, page by page: none empty, and each with its `next_cursor`."""
+        yield from self._walk_pages(self._read_page)
+
+    def to_list(self) -> list[Run]:
+        return [run for page in self.pages() for run in page.runs]
+
+    def first(self) -> Run | None:
+        """The first run; None when there is none."""
+        page = self._call(self._first().next_page())
+        return page.runs[0] if page else None
+
+    def count(self) -> int:
+        """How many runs there are, `limit` at most. The server counts; no run is sent."""
+        return self._call(count_runs(self._ask, self._server))
+
+    def explain(self) -> Explanation:
+        """How the server would run this. Raises NotFound from servers that cannot say."""
+        return self._call(explain_runs(self._ask))
+
+    def to_arrow(self, *, progress: bool | None = None) -> "pyarrow.Table":
+        """A column for each field, payloads as JSON text. Needs `pip install 'runstore[arrow]'`.
+
+        `progress`: a bar on stderr; None: if it is a terminal, and rich is there.
+        """
+        from runstore.client.frames import ArrowTable
+
+        with watch(progress, self._ask.limit) as on_runs:
+            table = ArrowTable(self._ask.select, on_runs)
+            for page in self._walk_pages(read_bytes):
+                table.add(page.body, page.runs_max)
+        return table.table()
+
+    def to_pandas(self, *, progress: bool | None = None) -> "pandas.DataFrame":
+        """As to_arrow. Needs `pip install 'runstore[pandas]'`."""
+        from runstore.client.frames import to_pandas
+
+        return to_pandas(self.to_arrow(progress=progress))
+
+    def to_polars(self, *, progress: bool | None = None) -> "polars.DataFrame":
+        """As to_arrow. Needs `pip install 'runstore[polars]'`."""
+        from runstore.client.frames import to_polars
+
+        return to_polars(self.to_arrow(progress=progress))
+
+    def to_parquet(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> int:
+        """Into one Parquet file, in bounded memory; how many runs are in it.
+
+        The file appears when it is whole. Needs `pip install 'runstore[arrow]'`.
+        """
+        from runstore.client.frames import ParquetFile
+
+        with (
+            watch(progress, self._ask.limit) as on_runs,
+            ParquetFile(path, self._ask.select, on_runs) as file,
+        ):
+            for page in self._walk_pages(read_bytes):
+                file.add(page.body, page.runs_max)
+        return file.runs
+
+    def _each(self) -> Generator[Run, None, None]:
+        for page in self._walk_pages(self._read_page):
+            yield from page.runs
+
+    def _walk_pages(self, read: ReadPage[P]) -> Iterator[P]:
+        pager = RunPager(self._ask, self._server, read)
+        self._cursor = pager.cursor
+        page = self._call(pager.next_page())
+        while page is not None:
+            cursor = pager.cursor
+            coming = None if pager.is_done else _ahead(partial(self._call, pager.next_page()))
+            yield page
+            self._cursor = cursor
+            page = None if coming is None else coming.result()
+
+    def _call(self, steps: Steps[T]) -> T:
+        return drive(steps, self._transport)
+
+
+async def _stop(task: "asyncio.Task[P | None]") -> None:
+    """Cancels what nobody waits for any longer, and lets nothing be said about its end."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def _ahead(call: Callable[[], T]) -> "Future[T]":
+    """The call's result, from a thread that does not keep the program alive.
+
+    Who stops early leaves it alone: it ends with the one page it is fetching.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # raised where the page is wanted, if it is
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="runstore-page", daemon=True).start()
+    return future

@@ -1,0 +1,264 @@
+"""Requests over HTTP with httpx2, async and sync. Decides nothing: exchange.py does.
+
+Each holds one pool of connections, opened with the first request.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import httpx2
+
+from runstore.client.exchange import (
+    Answer,
+    Ask,
+    Failure,
+    Reply,
+    Tick,
+    Wait,
+    error_of,
+    exchange,
+)
+from runstore.client.http import HttpRequest, HttpResponse
+from runstore.client.retry import Fault
+from runstore.client.target import Target
+from runstore.limits import CONNECT_SECONDS, CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, READ_SECONDS
+
+_UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+_CLOSED = "this client is closed; make another one"
+
+
+class _Wire:
+    """What both transports know: where requests go and what they carry."""
+
+    def __init__(self, target: Target, timeout_s: float) -> None:
+        assert target.url is not None
+        self.url = target.url
+        self.timeout_s = timeout_s
+        self.own_headers = target.headers
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of httpx2's client. Redirects are not followed: a POST would become a GET."""
+        return {
+            "headers": {
+                "User-Agent": f"runstore/{version('runstore')}",
+                "Accept": "application/json",
+            },
+            "timeout": self.timeout(None),
+            "limits": httpx2.Limits(
+                max_connections=CONNECTIONS_MAX,
+                max_keepalive_connections=CONNECTIONS_MAX,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            ),
+            "follow_redirects": False,
+        }
+
+    def request(self, request: HttpRequest) -> dict[str, Any]:
+        """Arguments of build_request. A key goes to its own server alone, not to other URLs."""
+        headers = dict(request.headers)
+        is_elsewhere = request.path.startswith(("http://", "https://"))
+        if request.body and "Content-Type" not in headers:
+            headers["Content-Type"] = "application/json"
+        if not is_elsewhere:
+            headers.update(self.own_headers)
+        return {
+            "method": request.method,
+            "url": request.path if is_elsewhere else self.url + request.path,
+            "params": list(request.params) or None,
+            "content": request.body or None,
+            "headers": headers,
+            "timeout": self.timeout(request.timeout_s),
+        }
+
+    def timeout(self, seconds: float | None) -> httpx2.Timeout:
+        """Of a phase. A request may wait for a connection of the pool as long as it takes."""
+        read_s = self.timeout_s if seconds is None else seconds
+        return httpx2.Timeout(read_s, connect=min(CONNECT_SECONDS, read_s), pool=None)
+
+
+class AsyncHttpTransport:
+    """See http.AsyncTransport. A pool belongs to an event loop; another loop gets another one."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout_s: float = READ_SECONDS,
+        http: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`timeout_s`: between two pieces of an answer. `http` replaces the sockets in tests."""
+        self._wire = _Wire(target, timeout_s)
+        self._http = http
+        self._pool: httpx2.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        pool = self._open()
+        steps = exchange(request, self._wire.url)
+        step = next(steps)
+        while True:
+            reply: Reply
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+                reply = None
+            elif isinstance(step, Ask):
+                reply = _tick()
+            else:
+                try:
+                    reply = _answer(
+                        await pool.send(pool.build_request(**self._wire.request(request)))
+                    )
+                except httpx2.RequestError as error:
+                    reply = _failure(error)
+            try:
+                step = steps.send(reply)
+            except StopIteration as done:
+                answered: HttpResponse = done.value
+                return answered
+
+    @asynccontextmanager
+    async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        pool = self._open()
+        try:
+            response = await pool.send(
+                pool.build_request(**self._wire.request(request)), stream=True
+            )
+        except httpx2.RequestError as error:
+            raise error_of(_failure(error), request, self._wire.url) from error
+        try:
+            if response.status_code >= 300:
+                await response.aread()
+                raise error_of(_answer(response), request, self._wire.url)
+            yield self._pieces(response, request)
+        finally:
+            await response.aclose()
+
+    async def _pieces(
+        self, response: httpx2.Response, request: HttpRequest
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.aiter_bytes():
+                yield piece
+        except httpx2.RequestError as error:
+            raise error_of(_failure(error), request, self._wire.url) from error
+
+    async def close(self) -> None:
+        self._is_closed = True
+        pool, self._pool = self._pool, None
+        if pool is not None and self._loop is asyncio.get_running_loop():
+            await pool.aclose()
+
+    def _open(self) -> httpx2.AsyncClient:
+        if self._is_closed:
+            raise RuntimeError(_CLOSED)
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._loop is not loop:
+            self._pool = httpx2.AsyncClient(transport=self._http, **self._wire.options)
+            self._loop = loop
+        return self._pool
+
+
+class SyncHttpTransport:
+    """See http.SyncTransport."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout_s: float = READ_SECONDS,
+        http: httpx2.BaseTransport | None = None,
+    ) -> None:
+        """`timeout_s`: between two pieces of an answer. `http` replaces the sockets in tests."""
+        self._wire = _Wire(target, timeout_s)
+        self._http = http
+        self._pool: httpx2.Client | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        pool = self._open()
+        steps = exchange(request, self._wire.url)
+        step = next(steps)
+        while True:
+            reply: Reply
+            if isinstance(step, Wait):
+                time.sleep(step.seconds)
+                reply = None
+            elif isinstance(step, Ask):
+                reply = _tick()
+            else:
+                try:
+                    reply = _answer(pool.send(pool.build_request(**self._wire.request(request))))
+                except httpx2.RequestError as error:
+                    reply = _failure(error)
+            try:
+                step = steps.send(reply)
+            except StopIteration as done:
+                answered: HttpResponse = done.value
+                return answered
+
+    @contextmanager
+    def stream(self, request: HttpRequest) -> Iterator[Iterator[bytes]]:
+        pool = self._open()
+        try:
+            response = pool.send(pool.build_request(**self._wire.request(request)), stream=True)
+        except httpx2.RequestError as error:
+            raise error_of(_failure(error), request, self._wire.url) from error
+        try:
+            if response.status_code >= 300:
+                response.read()
+                raise error_of(_answer(response), request, self._wire.url)
+            yield self._pieces(response, request)
+        finally:
+            response.close()
+
+    def _pieces(self, response: httpx2.Response, request: HttpRequest) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx2.RequestError as error:
+            raise error_of(_failure(error), request, self._wire.url) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def __del__(self) -> None:
+        """A client that is forgotten leaves no sockets open."""
+        if getattr(self, "_pool", None) is not None:
+            self.close()
+
+    def _open(self) -> httpx2.Client:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError(_CLOSED)
+            if self._pool is None:
+                self._pool = httpx2.Client(transport=self._http, **self._wire.options)
+            return self._pool
+
+
+def _answer(response: httpx2.Response) -> Answer:
+    return Answer(response.status_code, response.headers, response.content)
+
+
+def _failure(error: httpx2.RequestError) -> Failure:
+    said = str(error) or type(error).__name__
+    if isinstance(error, _UNCONNECTED):
+        return Failure(Fault.UNCONNECTED, said)
+    if isinstance(error, httpx2.TimeoutException):
+        return Failure(Fault.TIMED_OUT, said)
+    return Failure(Fault.BROKEN, said)
+
+
+def _tick() -> Tick:
+    return Tick(datetime.now(UTC), random.random())

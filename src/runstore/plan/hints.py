@@ -1,0 +1,69 @@
+"""A plan and how it went -> what would make it cheaper, in sentences. Knows no engine, no wire."""
+
+from collections.abc import Iterator
+
+from runstore.filter.tree import And, Compare, Entries, Node, Not, Or
+from runstore.model.explanation import Explanation
+from runstore.plan.plan import RunPlan
+
+MANY_ROWS = 1_000  # rows looked at for a page, below which nothing need be said
+WASTE = 20  # rows looked at a run on the page
+_SCANS = {"like", "notlike", "regex"}
+
+
+def hints(plan: RunPlan, told: Explanation) -> list[str]:
+    """Empty when there is nothing to be gained."""
+    found = [
+        f"{test} opens the {family} of every run the other conditions leave;"
+        f' search({family}, "...") looks words up in the index'
+        for test, family in dict.fromkeys(_payload_scans(plan))
+    ]
+    if any(step.startswith("walk") for step in told.steps):
+        found += _of_walk(plan)
+    rows = told.rows_read
+    if rows is not None and rows > MANY_ROWS and rows > WASTE * (told.actual_runs + 1):
+        found.append(
+            f"{rows:,} rows were looked at for {told.actual_runs:,} runs: few met the conditions;"
+            " a tag, a metadata pair, a name or a word to search for is looked up instead"
+        )
+    return found
+
+
+def _of_walk(plan: RunPlan) -> Iterator[str]:
+    if plan.scope.project_ids is None:
+        yield "no project is named: runs of all projects are read; give session"
+    if _is_bounded(plan):
+        return
+    yield (
+        "nothing bounds the start: all pages together read every run there is; give start_time,"
+        ' or gte(start_time, "...") in the filter'
+    )
+    if not plan.descending:
+        yield "order asc begins with the oldest run of all; start_time lets it begin later"
+
+
+def _is_bounded(plan: RunPlan) -> bool:
+    """Whether only runs that start after some time are wanted."""
+    where = plan.scope.where
+    terms = where.terms if isinstance(where, And) else (where,)
+    return any(
+        isinstance(term, Compare)
+        and term.attribute == "start_time"
+        and term.op in ("eq", "gt", "gte")
+        for term in terms
+    )
+
+
+def _payload_scans(plan: RunPlan) -> Iterator[tuple[str, str]]:
+    """(like or regex, the payload it looks into)"""
+    scope = plan.scope
+    waiting = [node for node in (scope.where, scope.root_where, scope.tree_where) if node]
+    while waiting:
+        node: Node = waiting.pop()
+        match node:
+            case And(terms) | Or(terms):
+                waiting += terms
+            case Not(term):
+                waiting.append(term)
+            case Entries(family, _, values) if family in ("inputs", "outputs"):
+                yield from ((test.op, family) for test in values if test.op in _SCANS)
