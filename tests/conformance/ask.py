@@ -1,5 +1,6 @@
 """An engine under test, in few words."""
 
+import pickle
 from typing import Any
 
 from runstore.engine.base import Engine
@@ -29,11 +30,12 @@ def number(run_id: str) -> int:
 
 
 class Asked:
-    """`prepared`: batches go through `Engine.prepare` first, as the server does it."""
+    """`way`, as the server does it: batches go "prepared" through `Engine.prepare` first, or
+    "sent" from another process that did it; "" as they are."""
 
-    def __init__(self, engine: Engine, *, prepared: bool = False) -> None:
+    def __init__(self, engine: Engine, way: str = "") -> None:
         self.engine = engine
-        self._prepared = prepared
+        self._way = way
 
     def write(self, *told: Told, now_us: int = NOW) -> list[Refusal]:
         """As one request."""
@@ -42,8 +44,10 @@ class Asked:
     def write_batches(self, *batches: Batch, now_us: int = NOW) -> list[list[Refusal]]:
         """Several requests in one transaction."""
         ready = list(batches)
-        if self._prepared:
+        if self._way:
             ready = [self.engine.prepare(batch, now_us) for batch in ready]
+        if self._way == "sent":
+            ready = pickle.loads(pickle.dumps(ready))
         return self.engine.write(ready, now_us)
 
     def page(self, **query: Any) -> Page:

@@ -17,14 +17,14 @@ ENGINES: dict[str, Callable[[Path], Engine]] = {
     "memory": lambda folder: MemoryEngine(PRICES),
     "sqlite": lambda folder: SqliteEngine(folder, PRICES),
 }
-WAYS = [*ENGINES, "sqlite, prepared"]
+WAYS = [*ENGINES, "sqlite, prepared", "sqlite, sent"]
 NewStore = Callable[[], Asked]
 
 
 @pytest.fixture(params=WAYS)
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewStore]:
     """Makes empty stores of one engine; closes them in the end."""
-    name, _, prepared = request.param.partition(", ")
+    name, _, way = request.param.partition(", ")
     with ExitStack() as opened:
         made = 0
 
@@ -32,7 +32,7 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewSto
             nonlocal made
             made += 1
             engine = opened.enter_context(closing(ENGINES[name](tmp_path / str(made))))
-            return Asked(engine, prepared=bool(prepared))
+            return Asked(engine, way)
 
         yield make
 

@@ -186,7 +186,7 @@ def test_a_dictionary_that_was_trained_later_is_learnt(
     writer = SqliteEngine(folder)
     text = (
         b'{"question": "where is order %d of customer %d, what has been refunded of it so far,'
-        b' and when will the rest of it come?"}'
+        b' and when will the rest of it come to the house of the one who has paid for it?"}'
     )
     numbers = range(10, 1_500)
     writer.write([created(number, text % (number, 7 * number)) for number in numbers], START_US)

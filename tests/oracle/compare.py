@@ -1,11 +1,14 @@
 """Puts the same question to the memory engine, the oracle, and to another; says where they part."""
 
+import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from runstore.engine.base import Engine
 from runstore.engine.memory import MemoryEngine
 from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.model.batch import Batch
 from runstore.model.project import Project
 from runstore.model.query import Page, Position, RunQuery
 from runstore.plan.build import build_plan, build_scope
@@ -36,10 +39,17 @@ def load(forest: Forest, folder: Path) -> Pair:
             engine.create_project(Project(id=project_id, name=name, start_us=number))
     groups = [forest.batches[at : at + 3] for at in range(0, len(forest.batches), 3)]
     for place, group in enumerate(groups):
-        prepared = [pair.other.prepare(batch, NOW_US) for batch in group]
-        told = pair.other.write(prepared if place % 2 else group, NOW_US)
+        told = pair.other.write(_on_its_way(pair.other, group, place), NOW_US)
         assert told == pair.memory.write(group, NOW_US)
     return pair
+
+
+def _on_its_way(engine: Engine, group: Sequence[Batch], place: int) -> Sequence[Batch]:
+    """As decoded, prepared, or prepared in another process: by turns."""
+    if place % 3 == 0:
+        return group
+    prepared = [engine.prepare(batch, NOW_US) for batch in group]
+    return prepared if place % 3 == 1 else pickle.loads(pickle.dumps(prepared))
 
 
 def same_page(pair: Pair, query: RunQuery) -> Page:

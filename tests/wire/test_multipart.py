@@ -16,6 +16,9 @@ class Kept:
         self._head = PartHead("", "", None)
         self._data = b""
 
+    def whole_part(self, name: str, content_type: str, length: int | None, data: bytes) -> None:
+        self.parts.append((PartHead(name, content_type, length), data))
+
     def begin_part(self, head: PartHead) -> None:
         self._head, self._data = head, b""
 

@@ -18,6 +18,10 @@ class Batch:
     """What payloads of `messages` decode to, by id() of their texts, as far as the decoder had to
     look; spares whoever derives from them a second look. Values may be changed by that."""
 
+    @property
+    def message_count(self) -> int:
+        return len(self.messages)
+
     def byte_size(self) -> int:
         """About what it holds in memory, in bytes."""
         return 1_000 * len(self.messages) + sum(

@@ -37,7 +37,7 @@ def valid_json(text: bytes) -> tuple[JsonText, Any]:
         except (ValueError, RecursionError):
             raise ValueError(f"not JSON: {strict}") from strict
         return encode(value), value
-    if text.count(b"[") + text.count(b"{") > JSON_DEPTH_MAX:
+    if len(text) > 2 * JSON_DEPTH_MAX and text.count(b"[") + text.count(b"{") > JSON_DEPTH_MAX:
         _check_depth(value)
     return JsonText(bytes(text)), value
 

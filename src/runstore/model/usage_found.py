@@ -71,6 +71,8 @@ _DETAIL_NAMES = {"cached_tokens": "cache_read", "cached": "cache_read"}
 
 def found_usage(run_type: str | None, metadata: Any, outputs: Any) -> Counters:
     """Tokens in whole tokens, costs in picodollars. Nothing found: empty."""
+    if run_type not in METERED_TYPES and not _has_report(metadata) and not _has_report(outputs):
+        return {}
     tokens: Counters = {}
     costs: Counters = {}
     for reports in _reports(run_type, metadata, outputs):
@@ -81,6 +83,10 @@ def found_usage(run_type: str | None, metadata: Any, outputs: Any) -> Counters:
         if tokens and costs:
             break
     return tokens | costs if costs else tokens
+
+
+def _has_report(holder: Any) -> bool:
+    return holder.__class__ is dict and "usage_metadata" in holder
 
 
 def _reports(run_type: str | None, metadata: Any, outputs: Any) -> Iterator[list[Json]]:

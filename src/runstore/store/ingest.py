@@ -169,7 +169,7 @@ class IngestWriter:
             messages = weight = 0
             while self._waiting:
                 first = self._waiting[0]
-                messages += len(first.batch.messages)
+                messages += first.batch.message_count
                 weight += first.lease.held
                 if group and (messages > self._messages_max or weight > self._bytes_max):
                     break
@@ -199,7 +199,7 @@ class IngestWriter:
         """
         ends = time.monotonic() + GATHER_SECONDS
         while not self._closing:
-            messages = sum(len(one.batch.messages) for one in self._waiting)
+            messages = sum(one.batch.message_count for one in self._waiting)
             held = sum(one.lease.held for one in self._waiting)
             left = ends - time.monotonic()
             if messages >= GATHER_MESSAGES or held >= self.budget.taken or left <= 0:
@@ -237,7 +237,7 @@ class IngestWriter:
         self._observer.committed(
             Commit(
                 requests=len(group),
-                messages=sum(len(one.batch.messages) for one in group),
+                messages=sum(one.batch.message_count for one in group),
                 feedback=sum(len(one.batch.feedback) for one in group),
                 refused=sum(map(len, refusals or ())),
                 bytes=sum(one.lease.held for one in group),

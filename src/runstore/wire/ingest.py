@@ -121,17 +121,29 @@ class _Parts:
 
     # --- PartConsumer
 
+    def whole_part(self, name: str, content_type: str, length: int | None, data: bytes) -> None:
+        operation, _, rest = name.partition(".")
+        if operation in _OPERATIONS:
+            self._count_part()
+            said, _, field = rest.partition(".")
+            if not field or field in _OUT_OF_LINE:
+                message = self._message(operation, said, field, name)
+                self._end_run_part(message, field, data, len(data), length)
+        else:
+            self.begin_part(PartHead(name, content_type, length))
+            self.write_part(data)
+            self.end_part()
+
     def begin_part(self, head: PartHead) -> None:
-        self._count += 1
-        if self._count > PARTS_MAX:
-            raise TooLarge(
-                f"over {PARTS_MAX} parts in one request; send smaller batches", PARTS_MAX
-            )
+        self._count_part()
         self._head, self._size, self._chunks = head, 0, None
         self._target = self._feedback_id = None
         kind, _, rest = head.name.partition(".")
         if kind in _OPERATIONS:
-            self._begin_run(kind, rest)
+            said, _, name = rest.partition(".")
+            if not name or name in _OUT_OF_LINE:
+                self._target = self._message(kind, said, name, head.name)
+                self._name, self._chunks = name, []
         elif kind == "attachment":
             self._begin_attachment(rest)
         elif kind == "feedback":
@@ -152,15 +164,23 @@ class _Parts:
                 self._writer.write(data)
 
     def end_part(self) -> None:
+        data = None if self._chunks is None else b"".join(self._chunks)
         if self._target is not None:
-            self._end_run_part(self._target)
+            self._end_run_part(self._target, self._name, data, self._size, self._head.length)
         elif self._feedback_id is not None:
-            self._end_feedback(self._feedback_id)
+            self._end_feedback(self._feedback_id, data)
         elif self._writer is not None:
             writer, self._writer = self._writer, None
             attachment = writer.finish()
             self._finished.append((writer, attachment))
             self._attachments.append((self._run_id, attachment, ""))
+
+    def _count_part(self) -> None:
+        self._count += 1
+        if self._count > PARTS_MAX:
+            raise TooLarge(
+                f"over {PARTS_MAX} parts in one request; send smaller batches", PARTS_MAX
+            )
 
     def abort(self) -> None:
         self._give_up_part()
@@ -174,26 +194,25 @@ class _Parts:
 
     # --- one kind of part each
 
-    def _begin_run(self, operation: str, rest: str) -> None:
-        said, _, name = rest.partition(".")
-        if name and name not in _OUT_OF_LINE:
-            return
+    def _message(self, operation: str, said: str, field: str, part: str) -> _Message:
+        """The message a part belongs to: the latest about that run, or one it begins."""
         key = f"{operation}.{said}"
         message = self._latest.get(key)
-        if message is None or message.has(name):
+        if message is None or message.has(field):
             try:
                 message = _Message(to_id(said), operation == "patch")
             except ValueError as error:
                 message = _Message(said, operation == "patch")
-                message.problem = f"part name {self._head.name[:80]!r}: {error}"
+                message.problem = f"part name {part[:80]!r}: {error}"
             self._latest[key] = message
             self._messages.append(message)
-        self._target, self._name, self._chunks = message, name, []
+        return message
 
-    def _end_run_part(self, message: _Message) -> None:
-        name = self._name
+    def _end_run_part(
+        self, message: _Message, name: str, data: bytes | None, size: int, length: int | None
+    ) -> None:
         try:
-            text, value = self._json()
+            text, value = _json(data, size, length)
             if not name:
                 if value.__class__ is not dict:
                     raise ValueError(f"{shown(value)} is not a JSON object")
@@ -212,15 +231,6 @@ class _Parts:
             else:
                 message.fields = {}
 
-    def _json(self) -> tuple[JsonText, Any]:
-        """The part's bytes, unchanged where they are JSON as it should be, and their value."""
-        if self._chunks is None:
-            raise ValueError(f"{self._size} bytes, at most {PAYLOAD_BYTES_MAX} are allowed")
-        if self._head.length is not None and self._head.length != self._size:
-            raise ValueError(f"{self._size} bytes came, the part's headers say {self._head.length}")
-        chunks = self._chunks
-        return valid_json(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-
     def _begin_attachment(self, rest: str) -> None:
         said, _, name = rest.partition(".")
         self._run_id, self._name = said, f"attachment {name[:80]!r}"
@@ -234,10 +244,10 @@ class _Parts:
         mime_type = self._head.content_type or "application/octet-stream"
         self._writer = self._sink.open(self._run_id, name, mime_type)
 
-    def _end_feedback(self, feedback_id: str) -> None:
+    def _end_feedback(self, feedback_id: str, data: bytes | None) -> None:
         run_id = feedback_id
         try:
-            _, value = self._json()
+            _, value = _json(data, self._size, self._head.length)
             if value.__class__ is not dict:
                 raise ValueError(f"{shown(value)} is not a JSON object")
             run_id = str(value.get("run_id") or value.get("trace_id") or feedback_id)
@@ -295,3 +305,15 @@ class _Parts:
                 message.problem = message.problem or problem
             else:
                 message.attachments.append(attachment)
+
+
+def _json(data: bytes | None, size: int, length: int | None) -> tuple[JsonText, Any]:
+    """A part's bytes, unchanged where they are JSON as it should be, and their value.
+
+    `data` is None when they were too many to keep; `length` is what the part's headers say.
+    """
+    if data is None or size > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"{size} bytes, at most {PAYLOAD_BYTES_MAX} are allowed")
+    if length is not None and length != size:
+        raise ValueError(f"{size} bytes came, the part's headers say {length}")
+    return valid_json(data)

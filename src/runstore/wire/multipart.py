@@ -23,7 +23,11 @@ class PartHead(NamedTuple):
 
 
 class PartConsumer(Protocol):
-    """What the reader tells of: for each part one begin, any number of writes, one end."""
+    """What the reader tells of each part: all at once if it has it whole, as nearly always; else
+    one begin, any number of writes, one end."""
+
+    def whole_part(self, name: str, content_type: str, length: int | None, data: bytes) -> None:
+        """`PartHead` in its fields, for speed."""
 
     def begin_part(self, head: PartHead) -> None: ...
 
@@ -78,6 +82,7 @@ class MultipartReader:
         at = 0
         while self._state != _END:
             if self._state == _HEAD:
+                at = self._read_whole_parts(buffer, at)
                 past = self._read_head(buffer, at)
                 if past < 0:
                     break
@@ -116,38 +121,47 @@ class MultipartReader:
             end += len(delimiter)
         return end, found
 
-    def _read_head(self, buffer: bytes, at: int) -> int:
-        """Where the part's bytes begin; -1: the head is not all there yet."""
-        common = _COMMON_HEAD.match(buffer, at)
-        if common is not None:
+    def _read_whole_parts(self, buffer: bytes, at: int) -> int:
+        """Parts with common heads that end in this buffer: where the first other one begins."""
+        delimiter = self._delimiter
+        take = self._consumer.whole_part
+        while (common := _COMMON_HEAD.match(buffer, at)) is not None:
+            start = common.end()
+            end = buffer.find(delimiter, start)
+            if end < 0:
+                break
             name, kind, length, content_length = common.groups()
             said = content_length or length
-            head = PartHead(
+            self.parts += 1
+            take(
                 name.decode("utf-8", "replace"),
                 kind.decode("latin-1") if kind else "",
                 int(said) if said else None,
+                buffer[start:end],
             )
-            past = common.end()
-        else:
-            if buffer.startswith(b"--", at):
-                self._state = _END
-                return at + 2
-            end = buffer.find(b"\r\n\r\n", at, at + PART_HEAD_BYTES_MAX)
-            if end < 0:
-                if len(buffer) - at >= PART_HEAD_BYTES_MAX:
-                    raise SchemaError(
-                        (
-                            ("body", self.parts),
-                            f"the headers of a part are over {PART_HEAD_BYTES_MAX} bytes",
-                        )
+            at = end + len(delimiter)
+        return at
+
+    def _read_head(self, buffer: bytes, at: int) -> int:
+        """Where the part's bytes begin; -1: the head is not all there yet."""
+        if buffer.startswith(b"--", at):
+            self._state = _END
+            return at + 2
+        end = buffer.find(b"\r\n\r\n", at, at + PART_HEAD_BYTES_MAX)
+        if end < 0:
+            if len(buffer) - at >= PART_HEAD_BYTES_MAX:
+                raise SchemaError(
+                    (
+                        ("body", self.parts),
+                        f"the headers of a part are over {PART_HEAD_BYTES_MAX} bytes",
                     )
-                return -1
-            head = _parse_head(buffer[at:end], self.parts)
-            past = end + 4
+                )
+            return -1
+        head = _parse_head(buffer[at:end], self.parts)
         self.parts += 1
         self._state = _BODY
         self._consumer.begin_part(head)
-        return past
+        return end + 4
 
 
 def _parse_head(raw: bytes, index: int) -> PartHead:

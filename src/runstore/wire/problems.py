@@ -53,7 +53,7 @@ def encode_ingest(batch: Batch, refused_later: Sequence[Refusal]) -> IngestAnswe
     `refused_later` is what the engine refused, beside what decoding did.
     """
     refusals = [*batch.refusals, *refused_later]
-    sent = len(batch.messages) + len(batch.feedback) + len(batch.refusals)
+    sent = batch.message_count + len(batch.feedback) + len(batch.refusals)
     if not refusals:
         return IngestAnswer(202, b'{"message":"Runs batch ingested"}')
     refused = [

@@ -13,11 +13,11 @@ from runstore.engine.sqlite import deletion, feedback, projects
 from runstore.engine.sqlite.changes import changes_after, last_change
 from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
-from runstore.engine.sqlite.document import PreparedBatch, prepare
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
 from runstore.engine.sqlite.migrate import migrate
+from runstore.engine.sqlite.prepared import PreparedBatch, prepare
 from runstore.engine.sqlite.preparer import SqlitePreparer
 from runstore.engine.sqlite.reader import (
     Projects,

@@ -10,16 +10,16 @@ from typing import Any
 
 import apsw
 
-from runstore.engine.sqlite.document import (
-    Document,
-    Payloads,
-    PreparedBatch,
-    PreparedRun,
-    document_of,
-    messages_by_run,
-)
+from runstore.engine.sqlite.document import Document, Payloads, document_of
 from runstore.engine.sqlite.feedback import feedback_row, upsert
 from runstore.engine.sqlite.feedback_tally import Tallies, has_moved
+from runstore.engine.sqlite.prepared import (
+    PreparedBatch,
+    ReadyRun,
+    message_of,
+    messages_by_run,
+    restore_texts,
+)
 from runstore.engine.sqlite.rows import (
     INSERT_RUN,
     PAYLOAD_COLUMNS,
@@ -34,7 +34,7 @@ from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.totals import Deltas, apply, note_change
 from runstore.model.batch import Batch
 from runstore.model.identity import resettle, settle
-from runstore.model.ids import id_to_bytes
+from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.merge import merge
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
@@ -80,33 +80,55 @@ class Group:
     def take(self, batch: Batch) -> list[Refusal]:
         """Merge one request's messages; its refusals."""
         refusals: list[Refusal] = []
-        prepared: dict[str, PreparedRun] = {}
         if isinstance(batch, PreparedBatch):
-            prepared = batch.prepared
-            self._payloads.join(batch.payloads)
-        for run_id, messages in messages_by_run(batch).items():
+            self._take_ready(batch.ready, refusals)
+            for one in batch.payloads:
+                text = getattr(batch.messages[one.message], one.column)
+                self._payloads.know(text, one.packed, one.terms)
+        for run_id, messages in messages_by_run(batch.messages).items():
             state = self._state(run_id)
             if state is not None and any(message.attachments for message in messages):
                 self._load_attachments(state)
-            ready = prepared.get(run_id)
-            if state is None and ready is not None and not ready.run.provisional:
-                projects = [self._shelf.project_of(message, self._now_us) for message in messages]
-                if not any(isinstance(project, Refusal) for project in projects):
-                    run = ready.run
-                    run.project_id = _first_project(messages, projects)
-                    self._add(run, ready.document)
-                    continue
-            refusals += self._merge(state, messages)
+            self._merge(state, messages, refusals)
         for feedback in batch.feedback:
             pid = self._shelf.pid_of(feedback.project_id)
             self._feedback.append(feedback_row(feedback, pid))
         return refusals
 
-    def _merge(self, state: State | None, messages: Sequence[RunMessage]) -> list[Refusal]:
-        refusals: list[Refusal] = []
+    def _take_ready(self, runs: Sequence[ReadyRun], refusals: list[Refusal]) -> None:
+        """Those that are new come as they are; the others' messages are merged."""
+        stored = self._stored([ready.run.id for ready in runs])
+        shelf = self._shelf
+        for ready in runs:
+            run = ready.run
+            if run.id in self._states or run.id in stored:
+                self._merge(self._state(run.id), [message_of(ready, self._payloads)], refusals)
+                continue
+            project_id = shelf.project_of(run.id, run.project_id, ready.project_name, run.start_us)
+            if isinstance(project_id, Refusal):
+                refusals.append(project_id)
+                continue
+            run.project_id = project_id
+            self._add(run, ready.document)
+
+    def _stored(self, run_ids: Sequence[str]) -> set[str]:
+        """Which of these runs the folder has."""
+        if not run_ids:
+            return set()
+        places = ", ".join("?" * len(run_ids))
+        found = self._connection.execute(
+            f"SELECT id FROM runs WHERE id IN ({places})", tuple(map(id_to_bytes, run_ids))
+        )
+        return {id_from_bytes(raw) for (raw,) in found}
+
+    def _merge(
+        self, state: State | None, messages: Sequence[RunMessage], refusals: list[Refusal]
+    ) -> None:
+        if state is not None and state.document is not None:
+            restore_texts(state.run, state.document, self._payloads)
         for message in messages:
             known = len(self._shelf.project_ids)
-            project_id = self._shelf.project_of(message, self._now_us)
+            project_id = self._project_of(message)
             if isinstance(project_id, Refusal):
                 refusals.append(project_id)
                 continue
@@ -123,7 +145,13 @@ class Group:
                 moved = run.dotted_order != state.run.dotted_order
                 state.run, state.document = run, None
                 self._settle(run, moved)
-        return refusals
+
+    def _project_of(self, message: RunMessage) -> str | None | Refusal:
+        name = message.project_name
+        if message.project_id is None and name is None and message.is_patch:
+            return None
+        start_us = self._now_us if message.start_us is None else message.start_us
+        return self._shelf.project_of(message.id, message.project_id, name, start_us)
 
     def _add(self, run: Run, document: Document | None) -> State:
         state = State(run, self._shelf.next_rid(), None, document)
@@ -279,9 +307,8 @@ class Group:
             pid = self._shelf.pid_of(state.run.project_id) or 0
             runs.append(run_row(state.run, pid, document.present))
             payloads.append((state.rid, *document.payloads))
-            own_terms, *words = document.index
-            terms.append((state.rid, f"{own_terms} {project_term(pid)}", *words))
-            self._shelf.input_terms.put(state.rid, document.input_terms)
+            terms.append((state.rid, *document.index(project_term(pid))))
+            self._shelf.input_terms.put(state.rid, document.of_inputs)
         return runs, payloads, terms
 
     def _write_attachments(self, states: Sequence[State]) -> None:
@@ -301,17 +328,5 @@ def _place(run: Run | None) -> object:
     return run.dotted_order, run.parent_run_id, run.start_us, run.project_id, run.provisional
 
 
-UNCHANGED = Document((), ("", "", "", ""), NO_TERMS, 0)
+UNCHANGED = Document((None,) * len(PAYLOAD_COLUMNS), NO_TERMS, NO_TERMS, NO_TERMS, 0)
 """Stands in a State loaded but not touched."""
-
-
-def _first_project(
-    messages: Sequence[RunMessage], projects: Sequence[str | Refusal | None]
-) -> str | None:
-    """The first create's project, else the first that any message names."""
-    named = [
-        (message.is_patch, place, project)
-        for place, (message, project) in enumerate(zip(messages, projects, strict=True))
-        if isinstance(project, str)
-    ]
-    return min(named)[2] if named else None

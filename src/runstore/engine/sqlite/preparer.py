@@ -6,7 +6,7 @@ import apsw
 
 from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.dictionary import load_dictionaries
-from runstore.engine.sqlite.document import PreparedBatch, prepare
+from runstore.engine.sqlite.prepared import PreparedBatch, prepare
 from runstore.model.batch import Batch
 from runstore.model.prices import Prices
 from runstore.sql.sqlite.codec import Codec

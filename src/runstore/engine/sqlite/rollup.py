@@ -165,7 +165,11 @@ class Rollups:
             add(self._change(pid, start_us, kind).totals, delta)
 
     def _change(self, pid: int, start_us: int, kind: Kind) -> Rollup:
-        return self._changes.setdefault((pid, hour_of(start_us), kind), Rollup())
+        key = (pid, hour_of(start_us), kind)
+        change = self._changes.get(key)
+        if change is None:
+            change = self._changes[key] = Rollup()
+        return change
 
     def write(self) -> None:
         """What was noted, into the table, once the runs themselves are written."""
@@ -181,11 +185,14 @@ class Rollups:
             if change != _NOTHING:
                 for span in SPANS[1:]:
                     place = (pid, span, hour - hour % span, kind)
-                    longer.setdefault(place, Rollup()).add(change)
+                    folded = longer.get(place)
+                    if folded is None:
+                        folded = longer[place] = Rollup()
+                    folded.add(change)
                 self._write((pid, SPANS[0], hour, kind), change)
         self._changes.clear()
-        for place, change in longer.items():
-            self._write(place, change)
+        for whole, change in longer.items():
+            self._write(whole, change)
         while len(self._known) > ROLLUPS_KNOWN_MAX:
             del self._known[next(iter(self._known))]
 

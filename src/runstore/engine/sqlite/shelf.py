@@ -19,7 +19,7 @@ from runstore.limits import RECENT_INPUTS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
 from runstore.model.project import DEFAULT_PROJECT
-from runstore.model.run import Refusal, RunMessage
+from runstore.model.run import Refusal
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
 
@@ -81,27 +81,20 @@ class Shelf:
     def pid_of(self, project_id: str | None) -> int | None:
         return None if project_id is None else self._pids.get(project_id)
 
-    def project_of(self, message: RunMessage, now_us: int) -> str | None | Refusal:
-        """The project a message names, made on first use; None: it names none."""
-        if message.project_id is not None:
-            if message.project_id in self._pids:
-                return message.project_id
+    def project_of(
+        self, run_id: str, project_id: str | None, name: str | None, start_us: int
+    ) -> str | Refusal:
+        """The project a message about a run names, made on first use; naming none, the default."""
+        if project_id is not None:
+            if project_id in self._pids:
+                return project_id
             return Refusal(
-                message.id,
-                f"session_id {message.project_id}: no such project;"
+                run_id,
+                f"session_id {project_id}: no such project;"
                 " create it first, or send session_name to have it made",
             )
-        name = message.project_name
-        if name is None:
-            if message.is_patch:
-                return None
-            name = DEFAULT_PROJECT
-        project_id = self._by_name.get(name)
-        return (
-            self._create(name, now_us if message.start_us is None else message.start_us)
-            if project_id is None
-            else project_id
-        )
+        name = DEFAULT_PROJECT if name is None else name
+        return self._by_name.get(name) or self._create(name, start_us)
 
     def _create(self, name: str, start_us: int) -> str:
         project_id = self._new_id()

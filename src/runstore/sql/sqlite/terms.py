@@ -30,6 +30,8 @@ _ESCAPES = {ord(char): f"^{ord(char):x};" for char in map(chr, range(0x3100)) if
 _ESCAPES |= {code: f"^{code:x};" for code in (*range(0x20), 0x7F, *map(ord, "^~'\""))}
 _ESCAPES |= {ord(char): "^" + char.lower() for char in ascii_uppercase}
 FAMILY_MARKS = {"inputs": "i", "outputs": "o", "metadata": "m"}
+SHAPES_MAX = 2_000  # sets of paths whose terms are kept
+SHAPE_PATHS_MAX = 100  # in one of them
 REMEMBERED_MAX = 50_000  # paths, and pairs, whose terms are kept: they repeat from run to run
 
 
@@ -104,19 +106,30 @@ def run_terms(run: Run, metadata: Any) -> Terms:
         terms.add("@h" + quoted(run.thread_id))
     if run.reference_example_id is not None:
         terms.add("@r" + run.reference_example_id)
-    for path, value in entries:
-        terms.add(_remembered_pair(path, value))
-        terms.update(_key_terms("m", path))
-    return Terms(" ".join(terms), blank_separated("\n".join(others)))
+    terms.update([_remembered_pair(path, value) for path, value in entries])
+    keys = _paths_terms("m", {path for path, _ in entries})
+    return Terms(f"{keys} {' '.join(terms)}", blank_separated("\n".join(others)))
 
 
 def payload_terms(mark: str, value: Any) -> Terms:
     """The keys and words of inputs ("i") or outputs ("o")."""
     paths, texts = paths_and_texts(value)
+    return Terms(_paths_terms(mark, paths), blank_separated("\n".join(texts)))
+
+
+def _paths_terms(mark: str, paths: set[str]) -> str:
+    """Payloads of one kind of run mostly have the same paths, and few."""
+    if len(paths) > SHAPE_PATHS_MAX:
+        return _made_paths_terms.__wrapped__(mark, frozenset(paths))
+    return _made_paths_terms(mark, frozenset(paths))
+
+
+@lru_cache(SHAPES_MAX)
+def _made_paths_terms(mark: str, paths: frozenset[str]) -> str:
     terms: set[str] = set()
     for path in paths:
         terms.update(_key_terms(mark, path))
-    return Terms(" ".join(terms), blank_separated("\n".join(texts)))
+    return " ".join(terms)
 
 
 @lru_cache(REMEMBERED_MAX, typed=True)
