@@ -202,5 +202,5 @@ def retry_pause_s(
     if not passes or elapsed_s >= WRITE_RETRY_SECONDS_MAX:
         return None
     asked = float(getattr(error, "retry_after_s", 0) or 0)
-    grown = 0.5 * 2 ** min(attempt, 10) * (0.5 + jitter())
+    grown = 0.5 * 2.0 ** min(attempt, 10) * (0.5 + jitter())
     return min(WRITE_RETRY_PAUSE_SECONDS_MAX, max(asked, grown))
