@@ -252,6 +252,32 @@ def test_a_target_that_forgets_is_found_out(
     assert "does not have it" in ledger.refusals[0].reason
 
 
+def test_a_server_that_does_not_name_all_it_refused_is_asked(
+    target: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = target._transport.send
+
+    def send(request: HttpRequest) -> HttpResponse:
+        answer = real(request)
+        if request.path == "/runs/multipart":
+            said = orjson.loads(answer.body)
+            answer = HttpResponse(202, orjson.dumps({**said, "refused": said["refused"][:1]}))
+        return answer
+
+    monkeypatch.setattr(target._transport, "send", send)
+    bad = {"key": "", "score": 1}
+    path = lines_file(
+        tmp_path,
+        run(1),
+        {**run(2), "start_time": "yesterday"},
+        {**run(3), "start_time": "tomorrow"},
+        {**run(4), "feedback": [{"id": uid(7), **bad}, {"id": uid(8), "key": "k"}]},
+    )
+    ledger = import_runs(path, target)
+    assert counts(ledger) == [(4, 2, 0, 2), (2, 1, 0, 1), (0, 0, 0, 0)]
+    assert {one.id for one in ledger.refusals} == {uid(2), uid(3), uid(7)}
+
+
 def test_a_run_that_comes_twice_is_compared_twice(target: Client, tmp_path: Path) -> None:
     ledger = import_runs(lines_file(tmp_path, run(1), run(1), run(2), run(1)), target)
     assert counts(ledger)[0] == (4, 2, 2, 0)

@@ -15,6 +15,7 @@ from runstore.client.calls.ingest import (
     OUT_OF_LINE,
     AttachedFile,
     FeedbackWrite,
+    RefusedWrite,
     RunWrite,
     Write,
     cut_batch,
@@ -80,8 +81,9 @@ class Importer:
             if outcome.plan(bundle, there) and there is not None:
                 updated.append(bundle)
         self._send(outcome)
+        doubtful = outcome.doubtful | {one.id for one in updated}
         written = [one for one in chunk if one.id in outcome.written_runs]
-        self._check(written if self._verify else updated, outcome)
+        self._check([one for one in written if self._verify or one.id in doubtful], outcome)
         self._check_feedback(outcome)
         outcome.settle()
 
@@ -104,8 +106,8 @@ class Importer:
                 waiting = waiting[len(batch) :]
                 size -= sum(one.size for one in batch)
                 boundary = uuid.uuid4().hex
-                for run_id, reason in self._target.run(send_batch(batch, terms, boundary)):
-                    outcome.refuse(run_id, reason)
+                refused = self._target.run(send_batch(batch, terms, boundary))
+                outcome.took(batch, refused)
 
         for write in outcome.writes():
             waiting.append(write)
@@ -144,8 +146,8 @@ class _Outcome:
         self._ledger = ledger
         self._to_write: list[tuple[Bundle, Literal["post", "patch"]]] = []
         self._feedback: list[tuple[Bundle, dict[str, Any]]] = []
-        self._attachments: dict[str, int] = {}  # of runs that are written
         self._reasons: dict[str, str] = {}
+        self.doubtful: set[str] = set()  # runs of batches of which something was refused
         self._feedback_reasons: dict[str, str] = {}  # by run id
         self._feedback_refused: dict[str, str] = {}  # by its own id
 
@@ -178,16 +180,26 @@ class _Outcome:
             yield FeedbackWrite(str(record["id"]), bundle.id, orjson.dumps(said))
 
     def _files(self, bundle: Bundle) -> tuple[AttachedFile, ...]:
+        """Those that cannot be read are refused, and no longer looked for at the target."""
         files = []
+        kept = []
         for one in bundle.attachments:
             try:
                 content = one.read()
             except (RunstoreError, OSError) as error:
                 self._ledger.refuse("attachment", f"{bundle.id}/{one.name}", str(error))
             else:
+                kept.append(one)
                 files.append(AttachedFile(one.name, one.mime_type or _DEFAULT_MIME_TYPE, content))
-        self._attachments[bundle.id] = len(files)
+        bundle.attachments = kept
         return tuple(files)
+
+    def took(self, batch: list[Write], refused: list[RefusedWrite]) -> None:
+        """What a server said of a batch. One that refuses many does not name them all."""
+        for run_id, reason in refused:
+            self.refuse(run_id, reason)
+        if refused:
+            self.doubtful |= {write.run_id for write in batch}
 
     def refuse(self, run_id: str, reason: str) -> None:
         """As the server names it: a reason about feedback begins with that word."""
@@ -199,7 +211,7 @@ class _Outcome:
         return {
             bundle.id: bundle
             for bundle, _ in self._feedback
-            if all_of_them or bundle.id in self._feedback_reasons
+            if all_of_them or bundle.id in self.doubtful
         }
 
     def refuse_feedback(self, run_id: str, records: list[dict[str, Any]]) -> None:
@@ -213,14 +225,13 @@ class _Outcome:
     def settle(self) -> None:
         ledger = self._ledger
         for bundle, _ in self._to_write:
-            files = self._attachments.get(bundle.id, 0)
             reason = self._reasons.pop(bundle.id, None)
             if reason is None:
                 ledger.runs.written += 1
-                ledger.attachments.written += files
+                ledger.attachments.written += len(bundle.attachments)
                 continue
             ledger.refuse("run", bundle.id, reason)
-            for one in bundle.attachments[:files]:
+            for one in bundle.attachments:
                 ledger.refuse("attachment", f"{bundle.id}/{one.name}", "its run was refused")
         for _, record in self._feedback:
             refused = self._feedback_refused.get(str(record["id"]))
