@@ -87,7 +87,11 @@ ASKED = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("words", "names"), ASKED, ids=lambda value: " ".join(map(str, value)))
+@pytest.mark.parametrize(
+    ("words", "names"),
+    ASKED,
+    ids=lambda value: " ".join(sorted(value) if isinstance(value, set) else value),
+)
 def test_what_is_asked_for_is_listed(
     say: Say, place: Place, words: list[str], names: set[str]
 ) -> None:
