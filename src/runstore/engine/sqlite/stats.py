@@ -5,6 +5,7 @@ from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.figures import COLUMNS, add_rows, chunks
+from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.reader import Projects, finder
 from runstore.engine.sqlite.rollup_stats import RollupStats, asked_of
 from runstore.limits import CANDIDATES_MAX
@@ -27,11 +28,14 @@ _GROUPS = {
 }
 # Times and ids only order the records, so the figures need nothing more of them.
 _FEEDBACK = "f.id, f.key, f.score, f.value, f.comment, f.source, f.extra, f.created_us"
-_FEEDBACK_OF = {
-    "all": f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f",
-    "listed": f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f"
-    " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))",
-}
+_FEEDBACK_OF = (
+    f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f"
+    " WHERE f.run_id IN (SELECT unhex(value) FROM json_each(?))"
+)
+_FEEDBACK_AROUND = (
+    f"SELECT f.run_id, {_FEEDBACK} FROM feedback AS f INDEXED BY feedback_place"
+    " WHERE f.run_pid IN (SELECT value FROM json_each(?)) AND f.run_start_us BETWEEN ? AND ?"
+)
 _ANY_FEEDBACK = "SELECT 1 FROM feedback LIMIT 1"
 
 
@@ -70,7 +74,7 @@ def _counted(connection: Connection, plan: StatsPlan, projects: Projects) -> dic
                 groups_of[row[-2]] = groups
         for group, rows in by_group.items():
             add_rows(figures.setdefault(group, RunFigures()), rows, whole_trace=whole_trace)
-    feedback = _feedback_of(connection, groups_of)
+    feedback = _feedback_of(connection, find, groups_of)
     return {group: figures[group].stats(feedback.get(group, ())) for group in _kept(plan, figures)}
 
 
@@ -98,14 +102,17 @@ def _groups(plan: StatsPlan, grouping: Any) -> Sequence[str]:
 ByGroup = dict[str, list[Feedback]]
 
 
-def _feedback_of(connection: Connection, groups_of: dict[bytes, Sequence[str]]) -> ByGroup:
-    """The records of these runs."""
+def _feedback_of(
+    connection: Connection, find: Finder, groups_of: dict[bytes, Sequence[str]]
+) -> ByGroup:
+    """The records of these runs, which `find` found."""
     if not groups_of:
         return {}
     if len(groups_of) > CANDIDATES_MAX:
-        found = connection.raw.execute(_FEEDBACK_OF["all"])
+        place = key_list(find.each_pid()), *find.starts()
+        found = connection.raw.execute(_FEEDBACK_AROUND, place)
     else:
-        found = connection.raw.execute(_FEEDBACK_OF["listed"], (key_list(list(groups_of)),))
+        found = connection.raw.execute(_FEEDBACK_OF, (key_list(list(groups_of)),))
     return _by_group((group, row) for run_id, *row in found for group in groups_of.get(run_id, ()))
 
 
