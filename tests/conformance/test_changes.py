@@ -32,10 +32,10 @@ def test_a_new_run_is_a_change_and_so_is_its_end(store: Asked) -> None:
     start = store.engine.last_change()
     store.write(create(1))
     first = changes(store, start)
-    assert [(run.id, run.status, run.end_us) for run in first.runs] == [(rid(1), "pending", None)]
+    assert [run[:3] for run in first.runs] == [(rid(1), "pending", None)]
     store.write(patch(1, end_us=END))
     second = changes(store, first.position)
-    assert [(run.id, run.status, run.end_us) for run in second.runs] == [(rid(1), "success", END)]
+    assert [run[:3] for run in second.runs] == [(rid(1), "success", END)]
     assert (changes(store, second.position).runs, second.has_more) == ([], False)
 
 
@@ -138,3 +138,19 @@ def test_a_place_is_past_all_that_is_there(store: Asked) -> None:
     store.write(create(1))
     at = store.engine.last_change()
     assert replace(changes(store, at), runs=[]).position == at
+
+
+@pytest.mark.parametrize("scope", [{}, {"trace_filter": "eq(is_root, true)"}], ids=str)
+def test_who_stops_after_any_run_goes_on_with_the_next(store: Asked, scope: dict[str, Any]) -> None:
+    at = store.engine.last_change()
+    store.write(*(create(n) for n in range(1, 6)), create(2, 12), create(2, 22))
+    store.write(create(6), create(2, 32), patch(3, end_us=END))
+    store.write(*(patch(n, end_us=END) for n in (1, 6)), create(7))
+    found = changes(store, at, **scope).runs
+    everything = {1, 2, 3, 4, 5, 6, 7, 12, 22, 32}
+    assert {number(run.id) for run in found} == everything
+    for stop, run in enumerate(found, 1):
+        seen = {number(one.id) for one in found[:stop]}
+        later = changed(store, run.position, **scope)
+        assert everything <= seen | set(later), run
+    assert changed(store, found[-1].position, **scope) in ([], [1], [6, 7], [7])

@@ -17,6 +17,7 @@ from tests.conformance.ask import NOW, batch_of, number
 from tests.model.make import create
 
 PRICES = Prices.load()
+AT = ChangePosition(1)
 
 
 def numbers(page: Page) -> list[int]:
@@ -82,11 +83,11 @@ def test_a_place_nobody_has_reached_is_refused_and_takes_no_room(tmp_path: Path)
 
 def test_a_state_is_news_once_until_it_is_forgotten() -> None:
     sent = Sent(2)
-    pending, done = ChangedRun("a", "pending", None), ChangedRun("a", "success", 5)
+    pending, done = ChangedRun("a", "pending", None, AT), ChangedRun("a", "success", 5, AT)
     assert sent.is_news(pending)
     sent.note([pending])
     assert not sent.is_news(pending)
     assert sent.is_news(done)
-    sent.note([done, ChangedRun("b", "success", 5), ChangedRun("c", "success", 5)])
+    sent.note([done, ChangedRun("b", "success", 5, AT), ChangedRun("c", "success", 5, AT)])
     assert sent.is_news(done), "only the last two are remembered"
-    assert not sent.is_news(ChangedRun("c", "success", 5))
+    assert not sent.is_news(ChangedRun("c", "success", 5, AT))

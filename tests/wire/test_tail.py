@@ -94,10 +94,11 @@ def test_a_name_is_a_text() -> None:
 
 
 def test_events_are_lines() -> None:
-    assert encode_run_events([b'{"a":\n1}', b'{"b":\r\n2}'], "1.0", "2.0") == (
+    places = [ChangePosition(1), ChangePosition(2)]
+    assert encode_run_events([b'{"a":\n1}', b'{"b":\r\n2}'], places) == (
         b'event: run\nid: 1.0\ndata: {"a": 1}\n\nevent: run\nid: 2.0\ndata: {"b":  2}\n\n'
     )
-    assert encode_heartbeat("2.0") == b": still here\nid: 2.0\n\n"
+    assert encode_heartbeat(ChangePosition(2)) == b": still here\nid: 2.0\n\n"
     kind, data, *rest = encode_error_event(StorageError("gone")).decode().split("\n")
     assert (kind, rest) == ("event: error", ["", ""])
     assert orjson.loads(data.removeprefix("data: ")) == {"detail": "gone", "code": "storage"}

@@ -26,7 +26,7 @@ class AsyncTail(AsyncIterator[Run]):
     def cursor(self) -> str | None:
         """Past the run given last: tail(cursor=...) goes on from here and leaves nothing out.
 
-        It may give runs again that were found together with that one. None: nothing has come.
+        It may give runs of that one's trace again. None: nothing has come.
         """
         return self._following.cursor
 
@@ -82,7 +82,7 @@ class Tail(Iterator[Run]):
     def cursor(self) -> str | None:
         """Past the run given last: tail(cursor=...) goes on from here and leaves nothing out.
 
-        It may give runs again that were found together with that one. None: nothing has come.
+        It may give runs of that one's trace again. None: nothing has come.
         """
         return self._following.cursor
 

@@ -155,16 +155,22 @@ class MemoryEngine:
     ) -> Changes:
         with self._lock:
             later = [(run_id, n) for run_id, n in self._changed.items() if n >= after.seq]
-            ids = {run_id for run_id, _ in later[:limit] if run_id in self._runs}
-            if scope.root_where is not None or scope.tree_where is not None:
-                traces = {self._runs[run_id].trace_id for run_id in ids}
-                ids = {run.id for run in self._runs.values() if run.trace_id in traces}
-            found = self._now().in_scope(scope, Deadline(deadline_s))
-            return Changes(
-                runs=[ChangedRun(run.id, run.status, run.end_us) for run in found if run.id in ids],
-                position=ChangePosition(later[:limit][-1][1] + 1) if later else after,
-                has_more=len(later) > limit,
-            )
+            scoped = {run.id for run in self._now().in_scope(scope, Deadline(deadline_s))}
+            changes = Changes(position=after, has_more=len(later) > limit)
+            seen: set[str] = set()
+            for run_id, n in later[:limit]:
+                group = [run_id]
+                if scope.root_where is not None or scope.tree_where is not None:
+                    trace_id = self._runs[run_id].trace_id
+                    group = [one.id for one in self._runs.values() if one.trace_id == trace_id]
+                told = [one for one in group if one in scoped and one not in seen]
+                for one in told:
+                    run = self._runs[one]
+                    place = ChangePosition(n + 1) if one == told[-1] else changes.position
+                    changes.runs.append(ChangedRun(one, run.status, run.end_us, place))
+                seen.update(told)
+                changes.position = ChangePosition(n + 1)
+            return changes
 
     def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
         return self._now().stats(plan, Deadline(deadline_s))

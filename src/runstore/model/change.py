@@ -17,16 +17,21 @@ FIRST_CHANGE = ChangePosition(0)
 
 
 class ChangedRun(NamedTuple):
-    """A run that was written, as it stands now."""
+    """A run that was written, as it stands now. `position`: who has got it reads on from there.
+
+    Of runs that are told of because of one change, only the last one's is past that change.
+    """
 
     id: str
     status: str
     end_us: int | None
+    position: ChangePosition
 
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """Runs that changed, none twice. `position`: where to read on; `has_more`: at once."""
+    """Runs that changed, none twice, in the order of their first change. `position`: where to
+    read on, past all that was looked at; `has_more`: at once."""
 
     runs: list[ChangedRun] = field(default_factory=list)
     position: ChangePosition

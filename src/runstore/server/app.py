@@ -80,6 +80,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     processes = None
     if preparer is not None and settings.ingest_process_count:
         processes = IngestProcesses(preparer, settings.data, settings.ingest_process_count)
+    metrics.watch_tails(lambda: store.tails.count)
     metrics.watch_queue(lambda: store.ingest.budget.taken, lambda: store.ingest.waiting)
 
     @asynccontextmanager

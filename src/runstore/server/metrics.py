@@ -12,6 +12,7 @@ from runstore.store.ingest import Commit
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+ENDLESS = "/runs/tail"  # how long it takes is up to the client
 MESSAGES = (1, 10, 50, 100, 200, 500, 1_000, 2_000, 4_000)
 
 
@@ -61,9 +62,15 @@ class Metrics:
             registry=self.registry,
         ).set_function(requests)
 
+    def watch_tails(self, count: Callable[[], int]) -> None:
+        Gauge(
+            "runstore_tails", "Tails that are open; past the bound 429.", registry=self.registry
+        ).set_function(count)
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        if route != ENDLESS:
+            self._request_seconds.labels(route).observe(seconds)
 
     def queried(self, seconds: float) -> None:
         self._query_seconds.observe(seconds)

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from runstore.engine.base import Engine
@@ -20,25 +21,26 @@ from runstore.limits import (
     TAIL_HEARTBEAT_SECONDS,
     TAIL_PAGE_BYTES,
     TAIL_PAGE_RUNS,
+    TAIL_PAUSE_SECONDS_MAX,
     TAIL_POLL_SECONDS,
     TAIL_SENT_MAX,
     TAILS_MAX,
 )
 from runstore.model.change import ChangedRun, ChangePosition, Changes
-from runstore.model.query import Page, Position, RunQuery
+from runstore.model.query import Page, RunQuery
 from runstore.plan.build import build_plan, build_scope
-from runstore.plan.plan import RunPlan, RunScope
+from runstore.plan.plan import RunScope
 from runstore.store.workers import QueryWorkers
 
 Answer = TypeVar("Answer")
 
 
 class TailPage(NamedTuple, Generic[Answer]):
-    """`answer` None: nothing new, a sign of life. Who has taken all up to here reads on from
-    `position`; before the last page of a read it is still where that began."""
+    """`answer` None: nothing new, a sign of life. Who has got the n-th run of the page reads on
+    from the n-th of `positions`; of a sign of life, from the only one."""
 
     answer: Answer | None
-    position: ChangePosition
+    positions: tuple[ChangePosition, ...]
 
 
 class Tails:
@@ -73,6 +75,11 @@ class Tails:
             self.forget(tail)
             raise
         return tail
+
+    @property
+    def count(self) -> int:
+        """Open ones."""
+        return len(self._open)
 
     def forget(self, tail: "Tail") -> None:
         with self._lock:
@@ -135,20 +142,19 @@ class Tail:
         """
         while not self.is_ending:
             self._woken.clear()
+            started = time.monotonic()
             changes = await self._read(self._changes)
+            seconds = time.monotonic() - started
             news = [run for run in changes.runs if self._sent.is_news(run)]
-            begun = self._position
-            for at in range(0, len(news), TAIL_PAGE_RUNS):
-                part = news[at : at + TAIL_PAGE_RUNS]
-                is_last = at + TAIL_PAGE_RUNS >= len(news)
-                async for answer, is_end in self._fetched(part, use):
-                    yield TailPage(answer, changes.position if is_last and is_end else begun)
-                self._sent.note(part)
+            async for page in self._fetched(news, use):
+                yield page
             self._position = changes.position
             if changes.has_more:
-                await asyncio.sleep(0)
-            elif not await self._has_woken():
-                yield TailPage(None, self._position)
+                continue
+            # All tails wake with every commit; together they keep one core busy at most.
+            await asyncio.sleep(min(seconds * self._tails.count, TAIL_PAUSE_SECONDS_MAX))
+            if not await self._has_woken():
+                yield TailPage(None, (self._position,))
 
     def close(self) -> None:
         self._tails.forget(self)
@@ -179,33 +185,32 @@ class Tail:
 
     async def _fetched(
         self, news: Sequence[ChangedRun], use: Callable[[Page], Answer]
-    ) -> AsyncIterator[tuple[Answer, bool]]:
-        """Pages of these runs as far as they still match, and whether it is the last."""
-        after: Position | None = None
-        is_end = False
-        while not is_end:
-            plan = replace(
-                build_plan(
-                    replace(
-                        self._query,
-                        ids=tuple(run.id for run in news),
-                        limit=TAIL_PAGE_RUNS,
-                        descending=False,
-                        after=after,
-                    )
-                ),
-                bytes_max=TAIL_PAGE_BYTES,
-            )
+    ) -> AsyncIterator[TailPage[Answer]]:
+        """These runs as far as they still match, in their order."""
+        at, count = 0, TAIL_PAGE_RUNS
+        while at < len(news):
+            part = news[at : at + count]
+            answer, found, is_whole = await self._read(partial(self._fetch, part, use))
+            if not is_whole and len(part) > 1:
+                count = max(1, min(len(found), len(part) // 2))  # so many bytes are too many
+                continue
+            if found:
+                places = {run.id: run.position for run in part}
+                yield TailPage(answer, tuple(places[run_id] for run_id in found))
+            self._sent.note(part)
+            at += len(part)
+            count = min(2 * count, TAIL_PAGE_RUNS)
 
-            def fetch(seconds: float, plan: RunPlan = plan) -> tuple[Answer, Page]:
-                page = self._engine.fetch_runs(plan, deadline_s=seconds)
-                return use(page), page
-
-            answer, page = await self._read(fetch)
-            is_end = not page.has_next
-            if page.runs:
-                after = Position(page.runs[-1].start_us, page.runs[-1].id)
-            yield answer, is_end
+    def _fetch(
+        self, part: Sequence[ChangedRun], use: Callable[[Page], Answer], seconds: float
+    ) -> tuple[Answer, list[str], bool]:
+        """What `use` makes of the page, the ids on it, and whether all of them were."""
+        ids = tuple(run.id for run in part)
+        plan = build_plan(replace(self._query, ids=ids, limit=len(ids)))
+        page = self._engine.fetch_runs(replace(plan, bytes_max=TAIL_PAGE_BYTES), deadline_s=seconds)
+        order = {run_id: place for place, run_id in enumerate(ids)}
+        page.runs.sort(key=lambda run: order[run.id])
+        return use(page), [run.id for run in page.runs], not page.has_next
 
     async def _read(self, call: Callable[[float], Answer]) -> Answer:
         """A full house is waited for: the follower has been let in already."""

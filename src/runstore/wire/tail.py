@@ -111,19 +111,18 @@ def page_encoder(
     return lambda page: encode_runs(page, select, attachment_url=attachment_url)
 
 
-def encode_run_events(runs: Sequence[bytes], begun: str, after: str) -> bytes:
-    """The last run's event says that all up to `after` has been sent, those before it `begun`."""
-    last = len(runs) - 1
+def encode_run_events(runs: Sequence[bytes], positions: Sequence[ChangePosition]) -> bytes:
+    """Who has got a run goes on from its position."""
     return b"".join(
         b"event: run\nid: %b\ndata: %b\n\n"
         # Line breaks in a payload stand between its values, never inside.
-        % ((after if at == last else begun).encode(), run.translate(_ONE_LINE))
-        for at, run in enumerate(runs)
+        % (encode_change_position(position).encode(), run.translate(_ONE_LINE))
+        for run, position in zip(runs, positions, strict=True)
     )
 
 
-def encode_heartbeat(at: str) -> bytes:
-    return f": still here\nid: {at}\n\n".encode()
+def encode_heartbeat(position: ChangePosition) -> bytes:
+    return f": still here\nid: {encode_change_position(position)}\n\n".encode()
 
 
 def encode_error_event(error: RunstoreError) -> bytes:

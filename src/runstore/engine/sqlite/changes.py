@@ -32,9 +32,13 @@ _SINCE = "SELECT seq, ranges FROM changes WHERE seq >= ? ORDER BY seq"
 _RIDS_OF = (
     "SELECT rid FROM runs INDEXED BY runs_id WHERE id IN (SELECT unhex(value) FROM json_each(?))"
 )
+_TRACES_OF = (
+    "SELECT r.rid, r.trace_id FROM json_each(?) AS k"
+    " CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value"
+)
 _RIDS_OF_TRACES = (
-    "SELECT rid FROM runs INDEXED BY runs_trace WHERE trace_id IN"
-    " (SELECT trace_id FROM json_each(?) AS k CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value)"
+    "SELECT r.rid, r.trace_id FROM json_each(?) AS k"
+    " CROSS JOIN runs AS r INDEXED BY runs_trace ON r.trace_id = unhex(k.value)"
 )
 
 
@@ -99,39 +103,60 @@ def changes_after(
 ) -> Changes:
     """Of the next `limit` rows written past `after`, the runs in the scope. Inside a snapshot."""
     changes, rids = _next_rids(connection, after, limit)
+    groups = {rid: [rid] for rid in rids}
     if scope.root_where is not None or scope.tree_where is not None:
-        # What happened to one run decides about others of its trace.
-        rids = _column(connection.raw, _RIDS_OF_TRACES, (key_list(rids),))
-    find = finder(connection, scope, Projects(connection))
-    wanted = find.all_rows(
-        "r.rid, r.id, r.status, r.end_us", among=Candidates("rid", list(dict.fromkeys(rids)))
+        groups = _whole_traces(connection, list(rids))
+    listed = [rid for group in groups.values() for rid in group]
+    wanted = finder(connection, scope, Projects(connection)).all_rows(
+        "r.rid, r.id, r.status, r.end_us", among=Candidates("rid", listed)
     )
-    if rids and wanted is not None:
-        changes.runs = [
-            ChangedRun(id_from_bytes(raw_id), status, end_us)
-            for _, raw_id, status, end_us in sorted(connection.all(wanted))
-        ]
+    if not listed or wanted is None:
+        return changes
+    found = {rid: row for rid, *row in connection.all(wanted)}
+    past = after
+    for rid, group in groups.items():
+        matching = [one for one in group if one in found]
+        for one in matching:
+            raw_id, status, end_us = found[one]
+            place = rids[rid] if one == matching[-1] else past
+            changes.runs.append(ChangedRun(id_from_bytes(raw_id), status, end_us, place))
+        past = rids[rid]
     return changes
+
+
+def _whole_traces(connection: Connection, rids: list[int]) -> dict[int, list[int]]:
+    """rid -> the rows of its trace; only for the first rid of each trace."""
+    of_trace: dict[bytes, int] = {}
+    order = {rid: at for at, rid in enumerate(rids)}
+    rows: list[Any] = connection.raw.execute(_TRACES_OF, (key_list(rids),)).fetchall()
+    for rid, trace_id in sorted(rows, key=lambda row: order[row[0]]):
+        of_trace.setdefault(trace_id, rid)
+    groups: dict[int, list[int]] = {rid: [] for rid in of_trace.values()}
+    members: Any = connection.raw.execute(_RIDS_OF_TRACES, (key_list(list(of_trace)),))
+    for rid, trace_id in members:
+        groups[of_trace[trace_id]].append(rid)
+    return {rid: sorted(group) for rid, group in groups.items()}
 
 
 def _next_rids(
     connection: Connection, after: ChangePosition, limit: int
-) -> tuple[Changes, list[int]]:
-    rids: dict[int, None] = {}
+) -> tuple[Changes, dict[int, ChangePosition]]:
+    """rid -> the place of its first change, in this order."""
+    rids: dict[int, ChangePosition] = {}
     position = after
-    for seq, text in connection.raw.execute(_SINCE, (after.seq,)):
-        ranges: list[Range] = json.loads(text)
-        for first, last in ranges:
+    rows: Any = connection.raw.execute(_SINCE, (after.seq,))
+    for seq, text in rows:
+        for first, last in json.loads(text):
             begin = first if seq != after.seq else max(first, after.within + 1)
             end = min(last, begin + limit - len(rids) - 1)
             if begin > last:
                 continue
-            rids.update(dict.fromkeys(range(begin, end + 1)))
+            for rid in range(begin, end + 1):
+                rids.setdefault(rid, ChangePosition(seq, rid))
             if len(rids) >= limit or end < last:
-                place = ChangePosition(int(seq), end)
-                return Changes(position=place, has_more=True), list(rids)
-        position = ChangePosition(int(seq) + 1)
-    return Changes(position=position), list(rids)
+                return Changes(position=ChangePosition(seq, end), has_more=True), rids
+        position = ChangePosition(seq + 1)
+    return Changes(position=position), rids
 
 
 def _column(connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:

@@ -17,7 +17,6 @@ from runstore.wire.tail import (
     TailBody,
     decode_tail_params,
     decode_tail_query,
-    encode_change_position,
     encode_error_event,
     encode_heartbeat,
     encode_run_events,
@@ -36,6 +35,9 @@ async def tail_runs(request: Request) -> Response:
 async def tail_runs_by_url(request: Request) -> Response:
     """GET /runs/tail?filter=...&session=...&cursor=... -> the same, for EventSource and curl"""
     params = request.query_params.multi_items()
+    if request.method == "HEAD":
+        decode_tail_params(params)
+        return Response(media_type=EVENTS)
     return await _stream(request, decode_tail_params(params, request.headers.get("last-event-id")))
 
 
@@ -45,13 +47,13 @@ async def _stream(request: Request, asked: TailBody) -> Response:
 
 
 async def _events(tail: Tail, asked: TailBody, url: AttachmentUrl) -> AsyncIterator[bytes]:
-    at = encode_change_position(tail.position)
-    yield encode_heartbeat(at)  # the client knows now that it follows, and from where
+    yield encode_heartbeat(tail.position)  # the client knows now that it follows, from where
     try:
-        async for runs, position in tail.pages(page_encoder(asked.select, url)):
-            after = encode_change_position(position)
-            yield encode_run_events(runs, at, after) if runs else encode_heartbeat(after)
-            at = after
+        async for runs, positions in tail.pages(page_encoder(asked.select, url)):
+            if runs is None:
+                yield encode_heartbeat(positions[0])
+            else:
+                yield encode_run_events(runs, positions)
     except RunstoreError as error:
         yield encode_error_event(error)
 
