@@ -227,6 +227,18 @@ def test_a_file_that_is_there_is_left_alone(source: Client, tmp_path: Path) -> N
     assert export_runs(source, path, overwrite=True, **everything).is_lossless
 
 
+def test_a_file_that_came_meanwhile_is_left_alone(
+    source: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs.jsonl"
+    interrupted(source, path, monkeypatch)
+    path.write_text("mine")
+    with pytest.raises(Conflict, match="there already"):
+        export_runs(source, path, **everything)
+    assert path.read_text() == "mine"
+    assert export_runs(source, path, overwrite=True, **everything).is_lossless
+
+
 def test_one_process_writes_a_file(source: Client, tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
     with StateFile(path).claimed(), pytest.raises(Conflict, match="another process"):

@@ -75,9 +75,10 @@ class Exporter:
     def _run(self, overwrite: bool, restart: bool) -> None:
         with self._file.claimed():
             state = None if restart else self._file.load()
+            is_named = state is not None and state.is_read  # the file there is perhaps ours
+            if self._destination.exists() and not (overwrite or is_named):
+                raise Conflict(f"{self._destination} is there already; say overwrite")
             if state is None:
-                if self._destination.exists() and not overwrite:
-                    raise Conflict(f"{self._destination} is there already; say overwrite")
                 state = self._begin()
             else:
                 self._check_state(state)
