@@ -14,6 +14,8 @@ from itertools import islice
 from runstore.client.calls.ingest import IngestTerms, RefusedWrite, Write, cut_batch
 from runstore.errors import RunstoreError
 from runstore.limits import (
+    BATCH_BYTES,
+    BATCH_RUNS,
     REFUSALS_KEPT_MAX,
     WRITE_QUEUE_BYTES_MAX,
     WRITE_QUEUE_OPERATIONS_MAX,
@@ -95,7 +97,9 @@ class WriteQueue:
             self._waiting.append(write)
             self._bytes += write.size
             self._put += 1
-            self.changed.notify_all()
+            # Not for each: the thread that sends would wake a hundred times for one batch.
+            if len(self._waiting) % BATCH_RUNS in (0, 1) or self._bytes >= BATCH_BYTES:
+                self.changed.notify_all()
             return True
 
     # --- out
