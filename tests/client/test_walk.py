@@ -1,6 +1,7 @@
 """The walk through pages: what is asked of a server, however it behaves."""
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -253,10 +254,32 @@ def test_a_fault_nobody_waits_for_is_not_talked_about(caplog: pytest.LogCaptureF
     assert "never retrieved" not in caplog.text
 
 
-def test_a_program_may_end_in_the_middle_of_a_walk() -> None:
+def test_a_program_may_end_in_the_middle_of_a_walk(caplog: pytest.LogCaptureFixture) -> None:
+    kept = []
+
     async def use() -> None:
-        runs = AsyncClient("http://test", transport=Gate()).list_runs(trace_id=TRACE)
-        await anext(runs)
+        for _ in range(2):
+            runs = AsyncClient("http://test", transport=Gate()).list_runs(trace_id=TRACE)
+            await anext(runs)
+            kept.append(runs)
+        del kept[0]
+
+    asyncio.run(use(), debug=True)
+    kept.clear()
+    gc.collect()
+    assert "destroyed" not in caplog.text
+    assert "never" not in caplog.text
+
+
+def test_a_walk_that_takes_too_long_can_be_called_off() -> None:
+    async def use() -> None:
+        transport = Gate()
+        runs = AsyncClient("http://test", transport=transport).list_runs(trace_id=TRACE)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await runs.to_list()
+        assert transport.cancelled == 1
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(use())
 

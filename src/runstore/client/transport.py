@@ -5,6 +5,7 @@ Each holds one pool of connections, opened with the first request.
 
 import asyncio
 import random
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -242,7 +243,7 @@ class SyncHttpTransport:
 
     def __del__(self) -> None:
         """A client that is forgotten leaves no sockets open."""
-        if getattr(self, "_pool", None) is not None:
+        if getattr(self, "_pool", None) is not None and not sys.is_finalizing():
             self.close()
 
     def _open(self) -> httpx2.Client:
