@@ -21,10 +21,13 @@ COLUMNS = (
 _EXTRA = COLUMNS.index("extra")
 # A record that does not say its trace or project has those of its run, once that is there.
 _OF_RUN = {"trace_id": "ifnull(f.trace_id, r.trace_id)", "pid": "ifnull(f.pid, r.pid)"}
-_SELECT = "SELECT {} FROM feedback AS f LEFT JOIN runs AS r ON r.id = f.run_id".format(
-    ", ".join(_OF_RUN.get(column, f"f.{column}") for column in COLUMNS)
+_COLUMNS = ", ".join(_OF_RUN.get(column, f"f.{column}") for column in COLUMNS)
+_SELECT = f"SELECT {_COLUMNS} FROM feedback AS f LEFT JOIN runs AS r ON r.id = f.run_id"
+_OF_RUNS = (
+    f"SELECT {_COLUMNS} FROM json_each(?) AS k CROSS JOIN feedback AS f INDEXED BY feedback_run"
+    " ON f.run_id = unhex(k.value) CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = f.run_id"
+    " ORDER BY f.created_us DESC, f.id DESC"
 )
-_OF_RUNS = _SELECT + " WHERE f.run_id = unhex(?) ORDER BY f.created_us DESC, f.id DESC"
 _PLACE_COLUMNS = ("run_pid", "run_start_us", "run_kind")  # where it is counted: feedback_tally.py
 _UPSERT = "INSERT OR REPLACE INTO feedback ({}) VALUES ({})".format(
     ", ".join((*COLUMNS, *_PLACE_COLUMNS)), ", ".join("?" * len((*COLUMNS, *_PLACE_COLUMNS)))
@@ -113,10 +116,10 @@ def feedback_of_runs(
 ) -> dict[str, list[Feedback]]:
     """By run id, newest first; runs without any are missing."""
     found: dict[str, list[Feedback]] = {}
-    for run_id in run_ids:
-        rows = connection.raw.execute(_OF_RUNS, (run_id.replace("-", ""),)).fetchall()
-        if rows:
-            found[run_id] = [feedback_from_row(row, project_ids) for row in rows]
+    keys = encode([run_id.replace("-", "") for run_id in run_ids]).decode()
+    for row in connection.raw.execute(_OF_RUNS, (keys,)):
+        record = feedback_from_row(row, project_ids)
+        found.setdefault(record.run_id or "", []).append(record)
     return found
 
 
