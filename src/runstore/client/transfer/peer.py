@@ -1,5 +1,6 @@
 """One side of a transfer: a transport, paced, and what was learned of the server behind it."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -61,6 +62,7 @@ class _Paced:
         sleep: Callable[[float], None],
     ) -> None:
         self._inner, self._clock, self._sleep = transport, clock, sleep
+        self._lock = threading.Lock()  # the next page is read while feedback of this one is
         self._sent: deque[float] | None = None
         if requests_max is not None:
             self._sent = deque(maxlen=requests_max)  # the oldest is the one that must have aged
@@ -80,8 +82,9 @@ class _Paced:
         sent = self._sent
         if sent is None:
             return
-        if len(sent) == sent.maxlen:
-            ready_s = sent[0] + RATE_WINDOW_SECONDS
-            while (now_s := self._clock()) < ready_s:
-                self._sleep(ready_s - now_s)
-        sent.append(self._clock())
+        with self._lock:
+            if len(sent) == sent.maxlen:
+                ready_s = sent[0] + RATE_WINDOW_SECONDS
+                while (now_s := self._clock()) < ready_s:
+                    self._sleep(ready_s - now_s)
+            sent.append(self._clock())

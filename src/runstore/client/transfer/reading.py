@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from runstore.client.attachments import Fetch, attachments_of
-from runstore.client.calls.listing import OffsetPages, decoded, id_lists
+from runstore.client.calls.listing import OffsetPages, Params, decoded, id_lists
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.client.record import SCAN
 from runstore.client.transfer.bundle import (
@@ -44,7 +44,7 @@ class ProjectNames:
         if not unknown:
             return
         self._names.update(dict.fromkeys(unknown))  # one that does not come back is deleted
-        pages = _listed("/sessions", "id", unknown)
+        pages = _listed("/sessions", "id", unknown, (("include_stats", "false"),))
         while not pages.is_done:
             for project in (yield from pages.next_page()):
                 self._names[str(project["id"])] = str(project["name"])
@@ -116,9 +116,11 @@ def feedback_of(run_ids: Sequence[str]) -> Steps[dict[str, list[dict[str, Any]]]
     return found
 
 
-def _listed(path: str, by: str, ids: Sequence[str]) -> OffsetPages[dict[str, Any]]:
+def _listed(
+    path: str, by: str, ids: Sequence[str], more: Params = ()
+) -> OffsetPages[dict[str, Any]]:
     """Everything a list has of these ids, which go into the parameter `by`."""
-    params = [(*some, ("include_stats", "false")) for some in id_lists(by, ids)]
+    params = [(*some, *more) for some in id_lists(by, ids)]
 
     def objects(answer: HttpResponse) -> list[dict[str, Any]]:
         return decoded(answer, _OBJECTS, f"GET {path}")
