@@ -14,10 +14,12 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from starlette.applications import Starlette
 
 from runstore.cli.main import app
 from runstore.cli.serve import announcement, serve
 from runstore.settings import Settings, key_hash
+from runstore.store.keys import create_key
 from tests.server.wirerun import run, uid
 
 COMMAND = [str(Path(sys.executable).with_name("runstore"))]
@@ -101,6 +103,25 @@ def test_it_does_not_listen_beyond_this_machine_without_keys(
     assert host in said
     assert "--insecure" in said
     assert not (tmp_path / "data").exists()
+
+
+def test_with_a_key_in_the_folder_it_listens_beyond_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts: list[str] = []
+
+    def run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
+        hosts.append(listener.getsockname()[0])
+        app.state.store.close()
+        return 0
+
+    monkeypatch.setattr("runstore.cli.serve._run", run)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    assert serve({"host": "0.0.0.0", "port": 0, "data": folder}) == 2
+    create_key(folder, 0)
+    assert serve({"host": "0.0.0.0", "port": 0, "data": folder}) == 0
+    assert hosts == ["0.0.0.0"]
 
 
 def test_a_taken_port_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

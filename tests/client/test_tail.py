@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from runstore.errors import ConnectionFailed, FilterError
 from tests.client.calls.test_tail import event
 from tests.client.conftest import Connect, Place
 from tests.client.world import id_of, run, write_runs
+from tests.server.live import open_engine, serve
 
 
 @pytest.fixture
@@ -120,6 +122,20 @@ def test_a_wrong_filter_is_said_with_its_place(connect: Connect) -> None:
     with pytest.raises(FilterError) as raised:
         next(connect().tail(filter="eq(nme, 1)"))
     assert raised.value.at.start == 3
+
+
+def test_a_folder_that_is_served_is_followed_beside_the_server(tmp_path: Path) -> None:
+    with (
+        serve(open_engine("sqlite", tmp_path), tmp_path) as live,
+        Client(live.url) as server,
+        Client(tmp_path) as guest,
+    ):
+        write(server, run("one"))
+        tail = guest.tail(cursor="0")
+        assert take(tail, 1) == [("one", "success")]
+        write(server, run("two"))
+        assert take(tail, 1) == [("two", "success")]
+        tail.close()
 
 
 class Breaking:

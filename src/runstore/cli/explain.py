@@ -51,8 +51,13 @@ def explain_runs(
         ("took", told.ms, "ms"),
     )
     for name, value, unit in figures:
-        shown = "unknown" if value is None else f"{value:,} {unit}".rstrip()
-        print(f"{name:<14}{shown}")
+        print(f"{name:<14}{_number(value)} {unit}".rstrip())
     for hint in told.hints:
         print(f"{'hint':<14}{hint}")
     return 0
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.3f}"

@@ -46,10 +46,10 @@ def list_feedback(
     columns: list[Column[Feedback]] = [
         Column("id",         lambda one: str(one.id)),
         Column("run_id",     lambda one: None if one.run_id is None else str(one.run_id)),
-        Column("key",        lambda one: one.key),
+        Column("key",        lambda one: one.key, is_free=True),
         Column("score",      lambda one: one.score, right=True),
-        Column("value",      lambda one: one.value),
-        Column("comment",    lambda one: one.comment),
+        Column("value",      lambda one: one.value, is_free=True),
+        Column("comment",    lambda one: one.comment, is_free=True),
         Column("created_at", lambda one: one.created_at, local_time),
     ]
     # fmt: on

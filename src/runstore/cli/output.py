@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 T = TypeVar("T")
 Format = Literal["table", "json", "jsonl", "csv"]
@@ -29,9 +30,11 @@ class Column(Generic[T]):
 
     name: str
     read: Callable[[T], Any]
-    show: Callable[[Any], str] | None = None  # None: as programs get it, cut
+    show: Callable[[Any], str] | None = None  # None: as programs get it
     right: bool = False
     style: Callable[[T], str] | None = None
+    title: str | None = None  # for people; None: `name`
+    is_free: bool = False  # text of any length, which may be cut to fit a terminal
 
 
 def write(
@@ -112,34 +115,37 @@ def console() -> "Console":
 
 
 def _write_table(items: Iterable[T], columns: Sequence[Column[T]]) -> None:
+    from rich.cells import cell_len
     from rich.table import Table
-    from rich.text import Text
 
+    rows = [[shown(column, item) for column in columns] for item in items]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
+    for at, column in enumerate(columns):
+        title = column.title or column.name
+        widest = max([len(title), *(cell_len(row[at].plain) for row in rows)])
         table.add_column(
-            column.name,
+            title,
             justify="right" if column.right else "left",
-            no_wrap=column.name == "id",
+            no_wrap=True,
+            min_width=None if column.is_free else widest,
             overflow="ellipsis",
         )
-    for item in items:
-        table.add_row(
-            *(
-                Text(shown(column, item), "" if column.style is None else column.style(item))
-                for column in columns
-            )
-        )
+    for row in rows:
+        table.add_row(*row)
     console().print(table)
 
 
-def shown(column: Column[T], item: T) -> str:
+def shown(column: Column[T], item: T) -> "Text":
+    """A cell as people see it."""
+    from rich.text import Text
+
     value = column.read(item)
     if value is None:
-        return ""
-    text = plain(value) if column.show is None else column.show(value)
-    text = one_cell(text)
-    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 3] + "..."
+        return Text()
+    text = one_cell(plain(value) if column.show is None else column.show(value))
+    if len(text) > CELL_CHARS:
+        text = text[: CELL_CHARS - 3] + "..."
+    return Text(text, "" if column.style is None else column.style(item))
 
 
 class _Counted(Generic[T]):
@@ -174,3 +180,18 @@ def whole(value: int) -> str:
 def dollars(value: Decimal | str | float) -> str:
     number = Decimal(str(value))
     return f"${number:.4f}" if number >= Decimal("0.0001") else f"${number.normalize():f}"
+
+
+def percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def figure(name: str) -> Callable[[Any], str] | None:
+    """How people see a figure of this name."""
+    if name.startswith(("latency_", "first_token_")):
+        return seconds
+    if name.endswith("_rate"):
+        return percent
+    if name.endswith(("_cost", "cost_p50", "cost_p99")):
+        return dollars
+    return whole if name.endswith(("_count", "_tokens")) else None

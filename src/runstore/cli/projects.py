@@ -37,22 +37,30 @@ def list_projects(
     """
     import msgspec
 
-    from runstore.cli.output import Column, dollars, local_time, seconds, whole, write
+    from runstore.cli.output import (
+        Column,
+        dollars,
+        local_time,
+        percent,
+        seconds,
+        whole,
+        write,
+    )
     from runstore.client.project import Project
 
     # fmt: off
     columns: list[Column[Project]] = [
         Column("id",         lambda one: str(one.id)),
-        Column("name",       lambda one: one.name),
-        Column("start_time", lambda one: one.start_time, local_time),
+        Column("name",       lambda one: one.name, is_free=True),
+        Column("start_time", lambda one: one.start_time, local_time, title="start"),
     ]
     figures: list[Column[Project]] = [
-        Column("run_count",    lambda one: one.run_count, whole, right=True),
-        Column("error_rate",   lambda one: one.error_rate, lambda rate: f"{rate:.1%}", right=True),
-        Column("latency_p50",  lambda one: one.latency_p50, seconds, right=True),
-        Column("latency_p99",  lambda one: one.latency_p99, seconds, right=True),
-        Column("total_tokens", lambda one: one.total_tokens, whole, right=True),
-        Column("total_cost",   lambda one: one.total_cost, dollars, right=True),
+        Column("run_count",    lambda one: one.run_count, whole, right=True, title="traces"),
+        Column("error_rate",   lambda one: one.error_rate, percent, right=True, title="errors"),
+        Column("latency_p50",  lambda one: one.latency_p50, seconds, right=True, title="p50"),
+        Column("latency_p99",  lambda one: one.latency_p99, seconds, right=True, title="p99"),
+        Column("total_tokens", lambda one: one.total_tokens, whole, right=True, title="tokens"),
+        Column("total_cost",   lambda one: one.total_cost, dollars, right=True, title="cost"),
     ]
     # fmt: on
     shown = columns + figures if stats else columns

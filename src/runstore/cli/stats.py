@@ -1,12 +1,16 @@
 """`runstore stats`: options of get_run_stats -> figures on stdout."""
 
-from typing import Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from runstore.cli.connect import HERE, Connection
 from runstore.cli.filters import EVERY_RUN, RunOptions, comma_separated
 from runstore.cli.output import Format
+
+if TYPE_CHECKING:
+    from runstore.cli.output import Column
 
 SHOWN = ("run_count", "error_rate", "latency_p50", "latency_p99", "total_tokens", "total_cost")
 
@@ -35,7 +39,7 @@ def show_stats(
     """
     import orjson
 
-    from runstore.cli.output import write
+    from runstore.cli.output import Column, write
 
     names = comma_separated(select)
     with connection.open() as client:
@@ -47,21 +51,27 @@ def show_stats(
     if output in ("json", "jsonl"):
         write(rows, [], output, orjson.dumps)
         return 0
+    columns: list[Column[dict[str, Any]]]
     if group_by is None:
         figures = [{"figure": name, "value": value} for name, value in found.items()]
-        columns = [_column("figure"), _column("value", right=True)]
+        if sys.stdout.isatty():  # people care for what is there
+            figures = [one for one in figures if one["value"] not in (None, [], {})]
+        columns = [
+            Column("figure", lambda row: row["figure"]),
+            Column("value", lambda row: row["value"], is_free=True),
+        ]
         write(figures, columns, output, orjson.dumps)
         return 0
-    titles = ("group", *(names or SHOWN))
-    columns = [_column(name, right=name != "group") for name in titles]
+    columns = [Column("group", lambda row: row["group"], is_free=True)]
+    columns += [_figure_column(name) for name in names or SHOWN]
     write(rows, columns, output, orjson.dumps)
     return 0
 
 
-def _column(name: str, *, right: bool = False) -> Any:
-    from runstore.cli.output import Column
+def _figure_column(name: str) -> "Column[dict[str, Any]]":
+    from runstore.cli.output import Column, figure
 
     def read(row: dict[str, Any]) -> Any:
         return row.get(name)
 
-    return Column(name, read, right=right)
+    return Column(name, read, figure(name), right=True)

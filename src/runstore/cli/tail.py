@@ -62,7 +62,7 @@ def tail_runs(
 def _print(run: "Run", names: list[str] | None, output: str) -> None:
     from rich.text import Text
 
-    from runstore.cli.columns import RUN_COLUMNS, selected
+    from runstore.cli.columns import LINE_WIDTHS, RUN_COLUMNS, selected
     from runstore.cli.output import console, one_cell, one_line, plain, shown
 
     if output == "jsonl":
@@ -72,6 +72,13 @@ def _print(run: "Run", names: list[str] | None, output: str) -> None:
     if not sys.stdout.isatty():
         print("\t".join(one_cell(plain(column.read(run))) for column in columns), flush=True)
         return
-    cells = [(shown(column, run), column.style(run) if column.style else "") for column in columns]
-    parts = [part for cell in cells if cell[0] for part in (cell, "  ")]
-    console().print(Text.assemble(*parts), soft_wrap=True)
+    line = Text()
+    for column in columns:
+        cell = shown(column, run)
+        width = LINE_WIDTHS.get(column.name)
+        if width is not None:
+            cell.truncate(width, overflow="ellipsis")
+            cell.align("right" if column.right else "left", width)
+        line.append_text(cell).append("  ")
+    line.rstrip()
+    console().print(line, soft_wrap=True)
