@@ -1,7 +1,7 @@
 """`runstore export`: options of list_runs -> one file, and the account of what is in it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -56,22 +56,22 @@ def export_file(
     json
         Print the account as JSON.
     """
+    asked = {**which.keywords(), "limit": limit, "order": order}
+    options = {
+        "overwrite": overwrite,
+        "restart": restart,
+        "feedback": feedback,
+        "attachments": attachments,
+        "verify": verify,
+        "requests_per_10s": requests_per_10s,
+    }
+    return _export(connection, file.expanduser(), {**options, **asked}, as_json=json)
+
+
+def _export(connection: Connection, file: Path, options: dict[str, Any], *, as_json: bool) -> int:
     from runstore.cli.account import show_account, watched
     from runstore.client.transfer import export_runs
 
-    with connection.open() as client, watched(limit) as on_ledger:
-        ledger = export_runs(
-            client,
-            file.expanduser(),
-            overwrite=overwrite,
-            restart=restart,
-            feedback=feedback,
-            attachments=attachments,
-            verify=verify,
-            requests_per_10s=requests_per_10s,
-            on_ledger=on_ledger,
-            limit=limit,
-            order=order,
-            **which.keywords(),
-        )
-    return show_account(ledger, as_json=json)
+    with connection.open() as client, watched(options["limit"]) as on_ledger:
+        ledger = export_runs(client, file, on_ledger=on_ledger, **options)
+    return show_account(ledger, as_json=as_json)

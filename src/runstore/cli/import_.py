@@ -1,5 +1,6 @@
 """`runstore import`: a file, server or folder -> runs at the target, and the account of them."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +35,7 @@ def import_source(
     Parameters
     ----------
     source
-        A file that ends in .jsonl, .jsonl.zst or .parquet; a URL of Runstore or LangSmith; a
-        folder. Options that say which runs are for servers and folders.
+        A file (.jsonl, .jsonl.zst, .parquet), which is taken as a whole; a URL; a folder.
     limit
         Runs in all.
     into
@@ -47,35 +47,26 @@ def import_source(
     source_workspace
         Of LangSmith, when it is read.
     requests_per_10s
-        No more than so many requests in any 10 seconds to the source, and to the target;
-        LangSmith takes 10 that list runs.
+        No more than so many in any 10 seconds to each side; LangSmith takes 10 that list runs.
     json
         Print the account as JSON.
     """
     from runstore.cli.account import show_account, watched
-    from runstore.client.sync import Client
     from runstore.client.transfer import import_runs
     from runstore.client.transfer.formats import ENDINGS
 
-    asked = which.keywords(needs_scope=not source.endswith(ENDINGS))
-    if limit is not None:
-        asked["limit"] = limit
-    with connection.open() as target, watched(limit) as on_ledger:
-        if source.endswith(ENDINGS):
-            place: Client | Path = Path(source).expanduser()
-        else:
-            place = Client(source, api_key=source_api_key, workspace_id=source_workspace)
-        try:
-            ledger = import_runs(
-                place,
-                target,
-                project=into,
-                verify=verify,
-                requests_per_10s=requests_per_10s,
-                on_ledger=on_ledger,
-                **asked,
-            )
-        finally:
-            if isinstance(place, Client):
-                place.close()
+    is_file = source.endswith(ENDINGS)
+    asked = which.keywords(needs_scope=not is_file)
+    asked.update({} if limit is None else {"limit": limit})
+    with ExitStack() as stack:
+        origin = Connection(target=source, api_key=source_api_key, workspace=source_workspace)
+        ledger = import_runs(
+            Path(source).expanduser() if is_file else stack.enter_context(origin.open()),
+            stack.enter_context(connection.open()),
+            project=into,
+            verify=verify,
+            requests_per_10s=requests_per_10s,
+            on_ledger=stack.enter_context(watched(limit)),
+            **asked,
+        )
     return show_account(ledger, as_json=json)
