@@ -126,7 +126,7 @@ WRITE_CLOSE_SECONDS = 30.0  # close() waits so long for what is queued
 WRITE_EXIT_SECONDS = 10.0  # so long does a program that ends: somebody sits before it
 WRITE_COMPRESSED_BYTES_MIN = 2_048  # smaller bodies gain nothing from zstd
 KNOWN_RUNS_MAX = 20_000  # runs whose place in their trace a client remembers; 300 bytes each
-REFUSALS_KEPT_MAX = 100  # newest refusals a client keeps to be asked about
+WRITE_REFUSALS_KEPT = 100  # newest refusals a client keeps to be asked about
 SERDE_NODES_MAX = 1_000_000  # values in one payload that only Python can turn into JSON
 LIST_PAGE_ITEMS = 100  # projects or feedback per request of a list; LangSmith takes no more
 

@@ -16,9 +16,9 @@ from runstore.errors import RunstoreError
 from runstore.limits import (
     BATCH_BYTES,
     BATCH_RUNS,
-    REFUSALS_KEPT_MAX,
     WRITE_QUEUE_BYTES_MAX,
     WRITE_QUEUE_OPERATIONS_MAX,
+    WRITE_REFUSALS_KEPT,
     WRITE_RETRY_PAUSE_SECONDS_MAX,
     WRITE_RETRY_SECONDS_MAX,
 )
@@ -70,7 +70,7 @@ class WriteQueue:
         self._sent = self._dropped = self._refused = 0
         self._last_error: str | None = None
         self._trouble: str | None = None  # why the oldest batch still waits
-        self._refusals: deque[RefusedWrite] = deque(maxlen=REFUSALS_KEPT_MAX)
+        self._refusals: deque[RefusedWrite] = deque(maxlen=WRITE_REFUSALS_KEPT)
         self._told_dropped = self._told_refused = False
 
     def after_fork(self) -> None:
