@@ -179,7 +179,7 @@ class Following:
             raise self._explained(error) from error
         if self._waited_s >= TAIL_RETRY_SECONDS_MAX:
             raise error or ConnectionFailed("the server ends the stream whenever it begins")
-        pause_s = min(RETRY_PAUSE_SECONDS * 2**self._attempts, RETRY_PAUSE_SECONDS_MAX)
+        pause_s = min(RETRY_PAUSE_SECONDS * 2.0**self._attempts, RETRY_PAUSE_SECONDS_MAX)
         wait_s = pause_s * (0.5 + jitter / 2)
         if isinstance(error, Overloaded):
             wait_s = max(wait_s, float(error.retry_after_s))
