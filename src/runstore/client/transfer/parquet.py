@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from runstore.client.frames import ArrowPages, replace_durably, require, sync_folder
@@ -147,8 +148,12 @@ def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
 def _json(name: str, value: Any) -> bytes:
     """A cell -> the field's JSON. Payloads are JSON text already, or structs of other writers."""
     if name in _PAYLOADS and isinstance(value, str):
-        orjson.loads(value)  # raises ValueError
-        return value.encode()
+        text = value.encode()
+        try:
+            msgspec.json.decode(text, type=msgspec.Raw)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{name}: not JSON: {error}") from None
+        return text
     if isinstance(value, datetime) and value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     return orjson.dumps(value, default=str)
