@@ -8,7 +8,7 @@ from runstore.model.aggregate import feedback_stats
 from runstore.model.stats import RunStats
 from runstore.model.usage import PICO_PER_USD
 from tests.conformance.ask import Asked
-from tests.model.make import T0, S, create, record, rid
+from tests.model.make import T0, S, create, patch, record, rid
 
 
 @pytest.fixture
@@ -106,6 +106,60 @@ def test_feedback_goes_with_the_groups_of_its_run(loaded: Asked) -> None:
     assert groups["llm"].feedback == {}
     tags = loaded.stats("tag")
     assert tags["x"].feedback["user"].avg == tags["y"].feedback["user"].avg == 1.0
+
+
+DAY_US = 24 * 3_600 * S
+
+
+@pytest.fixture
+def rated(store: Asked) -> Asked:
+    """Runs 1, 2 and 3, a day apart, each with a score of its number and a text."""
+    for number in (1, 2, 3):
+        store.write(
+            create(number, start_us=T0 + number * DAY_US, run_type="llm", project_name="p"),
+            record(
+                50 + number,
+                run_id=rid(number),
+                score=number,
+                value="odd" if number % 2 else "even",
+                comment=f"about {number}",
+                source={"type": "api"},
+            ),
+        )
+    return store
+
+
+def rating(store: Asked, **query: Any) -> tuple[float | None, dict[str, int], list[str]]:
+    found = store.stats(**query)[""].feedback
+    if not found:
+        return None, {}, []
+    return found["k"].avg, found["k"].values, found["k"].comments
+
+
+def test_feedback_is_figured_over_the_runs_of_a_window(rated: Asked) -> None:
+    since = {"start_min_us": T0 + 2 * DAY_US}
+    assert rating(rated) == (2.0, {"even": 1, "odd": 2}, ["about 3", "about 2", "about 1"])
+    assert rating(rated, **since) == (2.5, {"even": 1, "odd": 1}, ["about 3", "about 2"])
+    assert rating(rated, run_type="tool") == (None, {}, [])
+
+
+def test_figures_follow_records_that_change_and_go(rated: Asked) -> None:
+    rated.engine.update_feedback(rid(51), {"score": 4.0, "value": None, "comment": "changed"})
+    assert rating(rated) == (3.0, {"even": 1, "odd": 1}, ["about 3", "about 2", "changed"])
+    rated.write(record(51, "other", run_id=rid(1), score=0.0))
+    assert rated.stats()[""].feedback["other"].avg == 0.0
+    rated.engine.delete_feedback(rid(53))
+    assert rating(rated) == (2.0, {"even": 1}, ["about 2"])
+
+
+def test_figures_of_feedback_follow_runs_that_change_and_go(rated: Asked) -> None:
+    rated.write(patch(1, run_type="tool", end_us=T0 + DAY_US, error="late"))
+    assert rating(rated, run_type="llm")[0] == 2.5
+    assert rating(rated, filter='eq(status, "error")') == (1.0, {"odd": 1}, ["about 1"])
+    rated.engine.delete_traces([rid(2)])
+    assert rating(rated) == (2.0, {"odd": 2}, ["about 3", "about 1"])
+    rated.engine.delete_project(rated.project_id("p"))
+    assert rating(rated) == (None, {}, [])
 
 
 def test_figures_follow_all_three_filters(loaded: Asked) -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import orjson
 import pytest
 
 from runstore.engine.sqlite import feedback_tally
 from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.engine import SqliteEngine
-from runstore.engine.sqlite.feedback_tally import kind_text, said_from_text
+from runstore.engine.sqlite.feedback_tally import kind_text
 from runstore.engine.sqlite.rollup import SPANS, hour_of
-from runstore.model.aggregate import said_of
+from runstore.model.aggregate import Said, said_of
 from runstore.model.query import RunQuery
 from runstore.model.stats import RunStats
 from runstore.plan.build import build_scope
@@ -100,7 +101,7 @@ def stored(folder: Path) -> Tallies:
     rows = connection.execute(
         "SELECT pid, span, hour, key, kind, said, records FROM feedback_tallies"
     )
-    return {(*place, said_from_text(said)): records for *place, said, records in rows}
+    return {(*place, Said(*orjson.loads(said))): records for *place, said, records in rows}
 
 
 def added_up(folder: Path) -> Tallies:

@@ -48,13 +48,16 @@ class FeedbackFigures:
     values: dict[str, int] = field(default_factory=dict)
     errors: int = 0
 
-    def add(self, said: Said, records: int = 1) -> None:
-        if said.score is not None:
-            self.scores[said.score] = self.scores.get(said.score, 0) + records
-        if said.value is not None:
-            self.values[said.value] = self.values.get(said.value, 0) + records
-        if said.is_error:
-            self.errors += records
+    def add(self, counted: Iterable[tuple[Said, int]]) -> None:
+        """What is said, and how many records say so."""
+        scores, values = self.scores, self.values
+        for (score, value, is_error), records in counted:
+            if score is not None:
+                scores[score] = scores.get(score, 0) + records
+            if value is not None:
+                values[value] = values.get(value, 0) + records
+            if is_error:
+                self.errors += records
 
     def stats(self) -> FeedbackStats:
         """Without comments and sources."""
@@ -82,8 +85,7 @@ def _key_stats(records: list[Feedback]) -> FeedbackStats:
     if len(records) > 1:
         records = newest_first(records)
     figures = FeedbackFigures()
-    for record in records:
-        figures.add(said_of(record.score, record.value, record.extra))
+    figures.add((said_of(record.score, record.value, record.extra), 1) for record in records)
     stats = figures.stats()
     commented = (record.comment for record in records if record.comment)
     sourced = (record.source for record in records if record.source is not None)
@@ -107,7 +109,7 @@ def _mean_and_deviation(scores: Sequence[tuple[float, int]]) -> tuple[float, flo
     count = sum(often for _, often in scores)
     try:
         mean = _sum(scores) / count
-        squares = _sum(((score - mean) ** 2, often) for score, often in scores)
+        squares = _sum([((score - mean) ** 2, often) for score, often in scores])
         return mean, math.sqrt(squares / count)
     except OverflowError:  # scores near the end of the float range: in units of the largest
         unit = max(abs(score) for score, _ in scores)
@@ -115,14 +117,17 @@ def _mean_and_deviation(scores: Sequence[tuple[float, int]]) -> tuple[float, flo
         return mean * unit, deviation * unit
 
 
-def _sum(terms: Iterable[tuple[float, int]]) -> float:
+def _sum(terms: Sequence[tuple[float, int]]) -> float:
     """As if each term stood there as often as it says: rounded once, at the end."""
-    return math.fsum(
+    parts = [term for term, often in terms if often == 1]
+    parts += [
         math.ldexp(term, bit)
         for term, often in terms
+        if often > 1
         for bit in range(often.bit_length())
         if often >> bit & 1
-    )
+    ]
+    return math.fsum(parts)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ class FeedbackStats:
     errors: int = 0
     values: dict[str, int] = field(default_factory=dict)  # string values only
     comments: list[str] = field(default_factory=list)  # a sample, newest first
-    sources: list[str] = field(default_factory=list)  # JSON texts, distinct
+    sources: list[str] = field(default_factory=list)  # likewise; JSON texts, equal ones once
 
 
 @dataclass(slots=True, kw_only=True)

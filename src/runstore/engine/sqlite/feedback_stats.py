@@ -5,16 +5,16 @@ window; comments and sources are the newest by index.
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
-from runstore.engine.sqlite.feedback_tally import kind_from_text, said_from_text
+from runstore.engine.sqlite.feedback_tally import kind_from_text
 from runstore.engine.sqlite.rollup import Kind
 from runstore.limits import FEEDBACK_SAMPLE_MAX
 from runstore.model.aggregate import FeedbackFigures, Said, said_of, told_once
-from runstore.model.jsontext import encode
+from runstore.model.jsontext import decode, encode
 from runstore.model.stats import FeedbackStats
 from runstore.sql.sqlite.select import key_list
 
@@ -22,9 +22,10 @@ Tile = tuple[int, int, int]
 """span, first hour, last hour exclusive"""
 
 _TALLIES = (
-    "SELECT pid, key, kind, said, records FROM feedback_tallies"
-    " WHERE pid IN (SELECT value FROM json_each(:pids))"
-    " AND span = :span AND hour >= :first AND hour < :last"
+    # One row for all tallies of a key and kind in a span: to read them one by one costs far more.
+    "SELECT pid, key, kind, '[' || group_concat('[' || said || ',' || records || ']') || ']'"
+    " FROM feedback_tallies WHERE pid IN (SELECT value FROM json_each(:pids))"
+    " AND span = :span AND hour >= :first AND hour < :last GROUP BY pid, hour, key, kind"
 )
 _RECORDS = (
     "SELECT f.run_pid, f.key, f.run_kind, f.score, f.value, f.extra"
@@ -74,26 +75,22 @@ class FeedbackReader:
     def add_tile(self, tile: Tile) -> None:
         span, first, last = tile
         values = {"pids": self._pids, "span": span, "first": first, "last": last}
-        counts: dict[tuple[int, str, str, str], int] = {}
-        for *place, records in self._connection.raw.execute(_TALLIES, values):
-            tally: Any = tuple(place)
-            counts[tally] = counts.get(tally, 0) + records
-        for (pid, key, kind, said), records in counts.items():
-            self._add(pid, key, kind, said_from_text(said), records)
+        for pid, key, kind, counted in self._connection.raw.execute(_TALLIES, values):
+            self._add(pid, key, kind, decode(counted))
 
     def add_records(self, low_us: int, high_us: int) -> None:
         """Of runs that started in [low_us, high_us)."""
         values = {"pids": self._pids, "low": low_us, "high": high_us}
         for pid, key, kind, *counted in self._connection.raw.execute(_RECORDS, values):
-            self._add(pid, key, kind, said_of(*counted), 1)
+            self._add(pid, key, kind, [(said_of(*counted), 1)])
 
-    def _add(self, pid: int, key: str, kind: str, said: Said, records: int) -> None:
+    def _add(self, pid: int, key: str, kind: str, counted: Iterable[tuple[Said, int]]) -> None:
         if kind not in self._groups:
             self._groups[kind] = self._group_of(kind_from_text(kind))
         group = self._groups[kind]
         if group is not None:
             found = self._found.setdefault(group, {}).setdefault(key, _Key())
-            found.figures.add(said, records)
+            found.figures.add(counted)
             found.kinds.setdefault(pid, set()).add(kind)
 
     def stats(self, group: str) -> dict[str, FeedbackStats]:

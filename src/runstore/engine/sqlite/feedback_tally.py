@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from runstore.engine.sqlite.rollup import SPANS, Kind, hour_of
-from runstore.model.aggregate import Said, said_of
+from runstore.model.aggregate import said_of
 from runstore.model.ids import id_to_bytes
 from runstore.model.jsontext import decode, encode
 from runstore.model.run import Run
@@ -72,10 +72,6 @@ def kind_text(run_type: str | None, is_root: bool, status: str, has_error: bool)
 def kind_from_text(text: str) -> Kind:
     run_type, is_root, status, has_error = decode(text.encode())
     return run_type, is_root, status, has_error
-
-
-def said_from_text(text: str) -> Said:
-    return Said(*decode(text.encode()))
 
 
 def has_moved(old: Run, run: Run) -> bool:
