@@ -120,13 +120,15 @@ def test_payloads_are_the_bytes_the_server_wrote() -> None:
         ({"total_cost": ""}, "total_cost", None),
         ({"total_cost": 2}, "total_cost", 2.0),
         ({"inputs": {}}, "inputs", "{}"),
+        ({"error": "MENDED"}, "error", "a\N{REPLACEMENT CHARACTER}"),
         ({"extra": None}, "metadata", None),
         ({"extra": {"metadata": None}}, "metadata", None),
         ({"extra": {"runtime": 1}}, "metadata", None),
     ],
 )  # fmt: skip
 def test_a_value_and_its_absence(fields: dict[str, Any], column: str, value: Any) -> None:
-    assert [row[column] for row in rows_of({**LEAST, **fields}, FULL)][0] == value
+    body = page({**LEAST, **fields}, FULL).replace(b"MENDED", b"a\\ud800")
+    assert to_arrow([body]).column(column)[0].as_py() == value
 
 
 def test_the_schema_does_not_depend_on_the_runs() -> None:

@@ -298,6 +298,17 @@ def test_a_field_that_is_wrong_is_named_when_it_is_read(fields: dict[str, Any], 
         getattr(run, name)
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [('"a\\ud83d b"', "a\N{REPLACEMENT CHARACTER} b"), ("NaN", None), ("-Infinity", None)],
+)
+def test_what_senders_should_not_send_is_mended(written: str, value: Any) -> None:
+    text = orjson.dumps({**LEAST, "inputs": {"x": "HERE"}}).replace(b'"HERE"', written.encode())
+    assert decode_run(text).inputs == {"x": value}
+    [run] = decode_page(b'{"runs":[' + text + b"]}").runs
+    assert (run.name, run.inputs) == ("n", {"x": value})
+
+
 def test_a_wrong_name_is_an_attribute_error(body: bytes) -> None:
     run = decode_page(body).runs[0]
     with pytest.raises(AttributeError, match="'Run' object has no attribute 'latencies'"):

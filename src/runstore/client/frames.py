@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
-from runstore.client.record import ABSENT, Record
+from runstore.client.record import ABSENT, Lenient, Record
 from runstore.client.run import time_from
 from runstore.errors import InvalidArgument, UnexpectedAnswer
 from runstore.limits import PARQUET_GROUP_BYTES, PARQUET_GROUP_RUNS
@@ -278,7 +278,7 @@ def sync_folder(folder: Path) -> None:
 # --- decoding: only the fields that become columns
 
 
-def _decoder(fields: Iterable[str]) -> "msgspec.json.Decoder[Any]":
+def _decoder(fields: Iterable[str]) -> "Lenient[Any]":
     """Of a page, for these fields of Record. Costs come as numbers or in quotes."""
     wanted = {"id", "start_time", *fields}
     usd = {one.field for one in COLUMNS if one.kind == "usd"}
@@ -290,7 +290,7 @@ def _decoder(fields: Iterable[str]) -> "msgspec.json.Decoder[Any]":
             kept.append((field.name, field.type, None if field.required else field.default))
     run = msgspec.defstruct("Columns", kept, gc=False)
     page = msgspec.defstruct("Page", [("runs", list[run])], gc=False)  # type: ignore[valid-type]
-    return msgspec.json.Decoder(page)
+    return Lenient(page)
 
 
 # --- columns: values in, an Arrow array out

@@ -4,8 +4,13 @@
 leaves the large ones as JSON. What a field becomes for its reader is in run.py and frames.py.
 """
 
+from typing import Generic, TypeVar
+
 import msgspec
 
+from runstore.model.jsontext import valid_json
+
+T = TypeVar("T")
 ABSENT = msgspec.Raw(b"")  # the answer did not have this field
 
 
@@ -83,5 +88,25 @@ class Record(msgspec.Struct, gc=False):
     s3_urls: msgspec.Raw = ABSENT
 
 
-SCAN = msgspec.json.Decoder(Page)
-RECORD = msgspec.json.Decoder(Record)
+class Lenient(Generic[T]):
+    """A decoder that also reads what our own servers mend: half characters, NaN, Infinity."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._strict = msgspec.json.Decoder(kind)
+
+    def decode(self, text: bytes) -> T:
+        """Raises msgspec.DecodeError or UnicodeDecodeError."""
+        try:
+            return self._strict.decode(text)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            try:
+                mended, _ = valid_json(text)
+            except ValueError:
+                raise error from None
+            return self._strict.decode(mended)
+
+
+SCAN = Lenient(Page)
+RECORD = Lenient(Record)

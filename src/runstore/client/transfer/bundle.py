@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from runstore.client.record import Lenient
 from runstore.model.ids import canonical_id
+from runstore.model.jsontext import valid_json
 from runstore.model.times import text_from_us, us_from_epoch_ms, us_from_text
 
 CONTENT = (
@@ -30,7 +32,7 @@ FEEDBACK_CONTENT = (
 )  # fmt: skip
 _DEPTH_KEY = "ls_run_depth"  # servers put it into metadata
 _SORTED = orjson.OPT_SORT_KEYS
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_FIELDS = Lenient(dict[str, msgspec.Raw])
 _NULL = b"null"
 
 
@@ -196,9 +198,9 @@ _NORMAL: dict[str, Callable[[Any], Any]] = {
 
 
 def _value(text: bytes) -> Any:
-    """JSON that Python cannot hold (half a surrogate pair) is compared as it is written."""
+    """Mended as a server would; what is no JSON is compared as it is written."""
     try:
-        return orjson.loads(text)
+        return valid_json(text)[1]
     except ValueError:
         return text.decode("utf-8", "replace")
 

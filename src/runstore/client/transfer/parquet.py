@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import orjson
 
 from runstore.client.frames import ArrowPages, replace_durably, require, sync_folder
@@ -20,6 +19,7 @@ from runstore.client.transfer.ledger import Ledger
 from runstore.client.transfer.record_fields import BESIDE, bundle_from, fields_beside
 from runstore.errors import StorageError
 from runstore.limits import PARQUET_GROUP_BYTES, PARQUET_GROUP_RUNS, TRANSFER_CHUNK_RUNS
+from runstore.model.jsontext import valid_json
 
 _PAYLOADS = frozenset(
     {"inputs", "outputs", "extra", "events", "serialized", "feedback", "attachments"}
@@ -148,12 +148,10 @@ def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
 def _json(name: str, value: Any) -> bytes:
     """A cell -> the field's JSON. Payloads are JSON text already, or structs of other writers."""
     if name in _PAYLOADS and isinstance(value, str):
-        text = value.encode()
         try:
-            msgspec.json.decode(text, type=msgspec.Raw)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"{name}: not JSON: {error}") from None
-        return text
+            return valid_json(value.encode())[0]
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     if isinstance(value, datetime) and value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     return orjson.dumps(value, default=str)
