@@ -87,7 +87,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         if processes is not None:
-            await anyio.to_thread.run_sync(processes.close)
+            await processes.close()
         if in_process:
             store.close()  # perhaps at the interpreter's end, when no thread starts any longer
         else:
