@@ -32,6 +32,7 @@ from runstore.sql.sqlite.lookup import (
     All,
     Any_,
     Expression,
+    Lookup,
     Term,
     lookup,
     match_text,
@@ -63,6 +64,7 @@ class Finder:
     _newest: dict[str, list[int]] = field(default_factory=dict)  # by what was asked of the index
     _met: dict[str, list[bytes]] = field(default_factory=dict)  # by which traces a filter is met
     _found: tuple[Candidates | None] | None = None
+    _whole: tuple[Lookup | None] | None = None  # of all of `where`
     _span: Span | None = None
 
     def keys(self, window: Window) -> list[Key]:
@@ -141,10 +143,15 @@ class Finder:
 
     def _expression(self) -> Expression | None:
         """What the inverted index knows of `where`; None: nothing."""
-        known = None if self.scope.where is None else lookup(self.scope.where)
+        known = self._known()
         if known is None or size(known.expression) > LOOKUP_TERMS_MAX:
             return None
         return known.expression
+
+    def _known(self) -> Lookup | None:
+        if self._whole is None:
+            self._whole = (None if self.scope.where is None else lookup(self.scope.where),)
+        return self._whole[0]
 
     def _looked_up(self) -> Candidates | None:
         expression = self._expression()
@@ -159,7 +166,7 @@ class Finder:
 
     def _settled(self) -> tuple[Node, ...]:
         """The terms of `where` that hold for all the inverted index finds."""
-        whole = None if self.scope.where is None else lookup(self.scope.where)
+        whole = self._known()
         if whole is not None and whole.exact:
             return self.terms()
         return tuple(
@@ -316,8 +323,7 @@ class Finder:
             rids = [rid for rid in self._newest[match] if rid >= first]
             newest = select.by_rids(rids, conditions, window, span, params)
             last = self._newest[match][-1] - 1
-        rids_left = first, last
-        statement = select.by_arrival(match, conditions, window, span, params, rids=rids_left)
+        statement = select.by_arrival(match, conditions, window, span, params, rids=(first, last))
         found, visited = walk(arriving(self.connection, newest, statement), zones, window)
         self.reads.append(Read(statement, visited))
         if found is None:
@@ -376,10 +382,7 @@ class Finder:
 
     def _conditions(self, params: Params, rows: int) -> Conditions:
         """Where few rows are tested, payloads are opened; else the index is asked for all."""
-        return Conditions(params, self._no_text if rows <= FEW_CANDIDATES else self._text)
-
-    def _no_text(self, expression: Expression) -> str | None:
-        return None
+        return Conditions(params, (lambda _: None) if rows <= FEW_CANDIDATES else self._text)
 
     def _text(self, expression: Expression) -> str | None:
         if size(expression) > LOOKUP_TERMS_MAX:

@@ -135,14 +135,15 @@ def _read_runs(
         fixed: Any = row[:width] if payloads else row
         rid, run = run_from_row(fixed, projects.id_of.get(fixed[-1]))
         assert rid == key.rid, "the statement reads the list in its order"
-        size += _RUN_BYTES
-        for column, stored in zip(payloads, row[width:], strict=True):
-            if stored is not None:
-                payload = connection.unpack(stored)
-                size += len(payload)
-                setattr(run, column, payload)
-        if size > plan.bytes_max and runs and payloads:
-            return runs, True
+        if payloads:
+            size += _RUN_BYTES
+            for column, stored in zip(payloads, row[width:], strict=True):
+                if stored is not None:
+                    payload = connection.unpack(stored)
+                    size += len(payload)
+                    setattr(run, column, payload)
+            if size > plan.bytes_max and runs:
+                return runs, True
         if with_attachments:
             run.attachments = attachments_of(connection, key.id)
         runs.append(run)
