@@ -23,7 +23,7 @@ CACHE_KIB_WRITER = 64 * 1024  # the page cache of the writer; the system's cache
 CACHE_KIB_READER = 16 * 1024
 MMAP_BYTES = 8 * 1024**3  # mapped, not allocated: readers share the system's cache
 BUSY_MS = 10_000  # another process may be checkpointing
-WAL_PAGES = 4_000  # about 32 MB between checkpoints
+WAL_PAGES = 16_000  # about 128 MB between checkpoints: 10 % less per write than with 32 MB
 WORDS_ONE_BY_ONE = 6  # forms of a word looked up singly, 0.08 ms each
 STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the clock, about 1 ms
 
