@@ -7,15 +7,17 @@ import sys
 import textwrap
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
 import pytest
 
-from runstore.client.batcher import TaskWriter, ThreadWriter
+from runstore.client.batcher import ThreadWriter
 from runstore.client.calls.ingest import RunWrite
 from runstore.client.drive import drive, drive_async
 from runstore.client.http import HttpRequest, HttpResponse, Steps
+from runstore.client.task_batcher import TaskWriter
 from runstore.client.write_queue import WriteQueue, WriteStats
 from runstore.errors import ConnectionFailed, InvalidRequest, RunstoreError, Unauthorized
 from runstore.wire.info import encode_info
@@ -296,12 +298,52 @@ def test_an_async_writer_goes_on_in_another_loop() -> None:
     assert writer.stats.sent == 2
 
 
+def test_an_async_writer_may_be_used_on_several_loops_at_once() -> None:
+    server = Server()
+    writer = Writer("async", server)
+    all_there = threading.Barrier(3)
+
+    async def put_and_flush(first: int) -> None:
+        await asyncio.to_thread(all_there.wait, 5)
+        for number in range(first, first + 300):
+            assert writer.put(number)
+            if number % 40 == 0:
+                await asyncio.sleep(0)
+        assert await writer.flush(5)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda first: asyncio.run(put_and_flush(first)), (0, 300, 600)))
+    asyncio.run(writer.close())
+    assert (writer.stats.sent, writer.stats.lost) == (900, 0)
+    sent = b"".join(server.bodies)
+    assert all(f'"n{number}"'.encode() in sent for number in range(900))
+
+
+def test_a_flush_outlives_the_task_it_waits_for() -> None:
+    async def scenario(writer: Writer, server: Server) -> None:
+        server.open.clear()
+        writer.put()
+        flush = asyncio.create_task(writer.flush(5))
+        await asyncio.to_thread(server.asked.wait, 5)
+        for task in asyncio.all_tasks():
+            if task.get_name() == "runstore-writer":
+                task.cancel()
+        server.open.set()
+        assert await flush
+        assert writer.stats.sent == 1
+
+    play("async", scenario, Server())
+
+
 PROGRAM = """
+    import asyncio
+    import gc
     import sys
     from runstore.client.batcher import ThreadWriter
     from runstore.client.calls.ingest import RunWrite
-    from runstore.client.drive import drive
+    from runstore.client.drive import drive, drive_async
     from runstore.client.http import HttpResponse
+    from runstore.client.task_batcher import TaskWriter
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(1)  # a folder has such: it must still work when we are flushed
@@ -317,7 +359,13 @@ PROGRAM = """
     transport = Transport()
     writer = ThreadWriter(lambda steps: drive(steps, transport))
 
-    def put(count):
+    class AsyncTransport:
+        async def send(self, request):
+            return await asyncio.to_thread(transport.send, request)
+
+    async_transport = AsyncTransport()
+
+    def put(count, writer=writer):
         for number in range(count):
             run_id = f"11111111-1111-4111-8111-1111111111{number:02}"
             place = {"trace_id": run_id, "dotted_order": "20260102T030405000000Z" + run_id}
@@ -340,6 +388,18 @@ def run_program(code: str) -> list[str]:
 
 def test_a_program_that_ends_sends_what_waits() -> None:
     assert run_program("put(7)") == ["sent 7"]
+
+
+def test_a_program_that_ends_sends_what_an_async_client_left_behind() -> None:
+    assert run_program(
+        """
+        async def main():
+            put(7, TaskWriter(lambda steps: drive_async(steps, async_transport)))
+
+        asyncio.run(main())
+        gc.collect()
+        """
+    ) == ["sent 7"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -287,6 +289,22 @@ def test_an_async_client_that_is_not_closed_leaves_no_socket_open(
     gc.collect()
     kept.clear()
     gc.collect()
+
+
+def test_an_async_client_may_be_used_on_several_loops_at_once(live: Target) -> None:
+    transport = AsyncHttpTransport(live)
+    all_there = threading.Barrier(3)
+
+    async def use(_: int) -> list[int]:
+        found = []
+        for _ in range(10):
+            await asyncio.to_thread(all_there.wait, 5)
+            found.append((await transport.send(INFO)).status)
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda number: asyncio.run(use(number)), range(3))) == [[200] * 10] * 3
+    asyncio.run(transport.close())
 
 
 def test_a_server_that_is_not_there_cannot_be_reached(mode: Mode, waits: list[float]) -> None:

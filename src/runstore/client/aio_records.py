@@ -5,7 +5,6 @@ from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
 from runstore.client.asking import Id
-from runstore.client.batcher import TaskWriter
 from runstore.client.calls import feedback, projects, sharing
 from runstore.client.calls.feedback import FeedbackChange, FeedbackFilters, FeedbackGiven
 from runstore.client.calls.projects import ProjectChange, ProjectFields, ProjectFilters
@@ -17,6 +16,7 @@ from runstore.client.keywords import shows
 from runstore.client.project import Project
 from runstore.client.run import Run
 from runstore.client.target import Target
+from runstore.client.task_batcher import TaskWriter
 from runstore.client.write_queue import WriteStats
 from runstore.client.writes import RunCreate, RunUpdate, RunWriter
 from runstore.limits import WRITE_CLOSE_SECONDS

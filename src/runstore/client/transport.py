@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from ssl import SSLContext
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
@@ -87,8 +87,15 @@ class _Wire:
         return httpx2.Timeout(read_s, connect=min(CONNECT_SECONDS, read_s), pool=None)
 
 
+class _LoopPool(NamedTuple):
+    """The connections of one event loop, and what closes them when it ends."""
+
+    client: httpx2.AsyncClient
+    keeper: AsyncGenerator[None, None]
+
+
 class AsyncHttpTransport:
-    """See http.AsyncTransport. A pool belongs to an event loop; another loop gets another one."""
+    """See http.AsyncTransport. Each event loop has a pool, and they may run at the same time."""
 
     def __init__(
         self,
@@ -100,9 +107,7 @@ class AsyncHttpTransport:
         """`timeout_s`: between two pieces of an answer. `http` replaces the sockets in tests."""
         self._wire = _Wire(target, timeout_s)
         self._http = http
-        self._pool: httpx2.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._keeper: AsyncGenerator[None, None] | None = None
+        self._pools: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
         self._is_closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -157,21 +162,24 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         self._is_closed = True
-        keeper, self._keeper, self._pool = self._keeper, None, None
-        if keeper is not None and self._loop is asyncio.get_running_loop():
-            await keeper.aclose()
+        own = self._pools.pop(asyncio.get_running_loop(), None)
+        self._pools.clear()  # other loops close what is theirs: see _kept
+        if own is not None:
+            await own.keeper.aclose()
 
     async def _open(self) -> httpx2.AsyncClient:
         if self._is_closed:
             raise RuntimeError(_CLOSED)
         loop = asyncio.get_running_loop()
-        if self._pool is None or self._loop is not loop:
-            self._pool = pool = httpx2.AsyncClient(transport=self._http, **self._wire.options)
-            self._loop = loop
-            self._keeper = _kept(pool)
-            await anext(self._keeper)
-            return pool
-        return self._pool
+        found = self._pools.get(loop)
+        if found is None:
+            for other in list(self._pools):  # a copy: loops in other threads come and go
+                if other.is_closed():
+                    self._pools.pop(other, None)
+            pool = httpx2.AsyncClient(transport=self._http, **self._wire.options)
+            found = self._pools[loop] = _LoopPool(pool, _kept(pool))
+            await anext(found.keeper)
+        return found.client
 
 
 class SyncHttpTransport:
