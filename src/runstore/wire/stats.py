@@ -106,12 +106,12 @@ def _select(fields: Fields) -> frozenset[str]:
     names = given if given.__class__ is list else [given]
     chosen: set[str] = set()
     for index, name in enumerate(names):
-        if name.__class__ is str and name in _BUNDLES:
-            chosen |= _BUNDLES[name]
+        if name.__class__ is str and name in BUNDLES:
+            chosen |= BUNDLES[name]
         elif name.__class__ is str and name in _FIGURES:
             chosen.add(name)
         else:
-            allowed = ", ".join((*_FIGURES, *_BUNDLES))
+            allowed = ", ".join((*_FIGURES, *BUNDLES))
             raise SchemaError((("body", "select", index), f"{shown(name)} is none of {allowed}"))
     return frozenset(chosen)
 
@@ -200,7 +200,7 @@ _FIGURES: Final[dict[str, Callable[[RunStats], Any]]] = {
 STATS_DEFAULT: Final = frozenset(_FIGURES)
 _TOKEN_FIGURES = frozenset(name for name in _FIGURES if "token" in name and "first" not in name)
 _COST_FIGURES = frozenset(name for name in _FIGURES if "cost" in name)
-_BUNDLES: Final[dict[str, frozenset[str]]] = {
+BUNDLES: Final[dict[str, frozenset[str]]] = {
     "all_token_stats": _TOKEN_FIGURES | _COST_FIGURES,
     "all_run_stats": STATS_DEFAULT - _TOKEN_FIGURES - _COST_FIGURES,
 }
