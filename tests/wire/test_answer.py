@@ -2,16 +2,18 @@ import json
 import warnings
 from typing import Any
 
+import orjson
 import pytest
 from langsmith import schemas
 
 from runstore.model.feedback import Feedback
 from runstore.model.query import Page, Position, RunQuery
 from runstore.model.run import Attachment, JsonText, Run
-from runstore.wire.answer import PREVIEW_CHARS, encode_page, encode_run, preview
+from runstore.wire.answer import encode_page, encode_run
 from runstore.wire.cursor import Place, decode_cursor, query_hash
 from runstore.wire.names import ALWAYS, DEFAULT, SELECTABLE
 from runstore.wire.query import RunQueryBody
+from runstore.wire.template import PREVIEW_CHARS, preview
 
 RUN = "11111111-1111-4111-8111-111111111111"
 ROOT = "22222222-2222-4222-8222-222222222222"
@@ -101,6 +103,37 @@ def test_a_full_run_says_all_the_contract_names() -> None:
 def test_payload_bytes_are_passed_on_as_they_are() -> None:
     assert b'"inputs":{ "q" : "hi" }' in encode_run(FULL)
     assert b'"outputs":{"a":1.0}' in encode_run(FULL)
+
+
+@pytest.mark.parametrize(
+    "text", ['say "hi"', "a\\b", "\x00\n\x7f", "ü 語 😀", "%s %(x)s 100%", "", "]}"]
+)
+def test_whatever_people_write_is_escaped_as_json(text: str) -> None:
+    one = run(
+        name=text,
+        error=text,
+        thread_id=text,
+        tags=(text, "b"),
+        totals={f"prompt_token_details.{text}": (1, 1)},
+    )
+    answer = encode_run(one)
+    fields = orjson.loads(answer)
+    shown = (fields["name"], fields["error"], fields["thread_id"], fields["tags"])
+    assert shown == (text, text, text, [text, "b"])
+    assert fields["prompt_token_details"] == {text: 1}
+    assert orjson.dumps(fields) == answer  # nothing is written otherwise than JSON writers do
+
+
+def test_equal_runs_of_a_page_are_told_apart_by_what_differs() -> None:
+    runs = [
+        run(id=ROOT, dotted_order=f"{START}{ROOT}", parent_run_id=None, totals=FULL.totals),
+        run(totals=dict(FULL.totals), tags=("a",)),
+        run(id=PROJECT, dotted_order=f"{START}{ROOT}.{START}{RUN}.{START}{PROJECT}", name="x"),
+    ]
+    page = json.loads(encode_page(Page(runs=runs), asked(RunQuery(), select=DEFAULT)))
+    assert page["runs"] == [encoded(one) for one in runs]
+    assert [one["parent_run_ids"] for one in page["runs"]] == [[], [ROOT], [ROOT, RUN]]
+    assert [one["total_tokens"] for one in page["runs"]] == [18, 18, 0]
 
 
 def test_a_run_of_which_little_is_known_has_its_defaults() -> None:

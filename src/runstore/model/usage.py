@@ -46,5 +46,8 @@ def usd(picodollars: int) -> Decimal:
 
 def usd_text(picodollars: int) -> str:
     """Plain decimal text without trailing zeros: '0.0000375', never '3.75E-5'."""
-    text = f"{usd(picodollars):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if 0 < picodollars < PICO_PER_USD:
+        return "0." + str(picodollars).zfill(12).rstrip("0")
+    whole, rest = divmod(abs(picodollars), PICO_PER_USD)
+    sign = "-" if picodollars < 0 else ""
+    return f"{sign}{whole}.{rest:012d}".rstrip("0").rstrip(".")
