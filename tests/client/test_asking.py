@@ -109,6 +109,29 @@ def test_an_unknown_keyword_is_a_type_error_with_what_was_meant(keyword: str, hi
     assert hint in str(caught.value)
 
 
+# fmt: off
+@pytest.mark.parametrize("sdk, ours", [
+    ({"project_names": ["a", "b"]},         {"project_name": ["a", "b"]}),
+    ({"project_ids": [ONE]},                {"project_id": [ONE]}),
+    ({"trace": ONE},                        {"trace_id": ONE}),
+    ({"project_names": ["p"], "parent_run": ONE}, {"project_name": "p", "parent_run_id": ONE}),
+    ({"reference_example_ids": (ONE,)},     {"reference_example_id": ONE}),
+    ({"project_ids": None, "trace": ONE},   {"trace_id": ONE}),
+])
+# fmt: on
+def test_figures_are_asked_for_by_the_sdks_names_too(
+    sdk: dict[str, Any], ours: dict[str, Any]
+) -> None:
+    assert ask_runs(sdk, "get_run_stats") == ask_runs(ours, "get_run_stats")
+
+
+def test_a_thing_is_said_by_one_of_its_names() -> None:
+    with pytest.raises(InvalidArgument, match="project_name and project_names mean the same"):
+        ask_runs({"project_names": ["a"], "project_name": "b"}, "get_run_stats")
+    with pytest.raises(TypeError, match="use project_name"):
+        ask_runs({"project_names": ["a"]})
+
+
 def test_figures_have_neither_limit_nor_order() -> None:
     with pytest.raises(TypeError, match="get_run_stats"):
         ask_runs({"project_name": "p", "limit": 1}, "get_run_stats")
@@ -122,6 +145,9 @@ def test_figures_have_neither_limit_nor_order() -> None:
     ({"project_id": "default"},                    "a name goes into project_name"),
     ({"run_ids": [ONE, "x"]},                      "run_ids: 'x' is not a UUID"),
     ({"trace_id": ""},                             "trace_id: '' is not a UUID"),
+    ({"project_name": ""},                         "project_name is empty"),
+    ({"project_name": ["p", ""]},                  "project_name is empty"),
+    ({"dataset_name": ""},                         "dataset_name is empty"),
     ({"run_ids": [ONE], "id": [ONE]},              "give one of them"),
     ({"all_projects": True, "project_name": "p"},  "give one of them"),
     ({"dataset_id": ONE, "dataset_name": "d"},     "give one of them"),
@@ -153,6 +179,8 @@ def test_what_means_nothing_is_refused_before_anything_is_sent(
     ({"project_name": "p", "filter": 5},      'such as F.name == "agent"'),
     ({"project_name": "p", "filter": F.name}, 'such as F.name == "agent"'),
     ({"project_name": "p", "query": 5},       "query is int"),
+    ({"project_name": "p", "cursor": 5},      "cursor is int"),
+    ({"dataset_name": 5},                     "dataset_name is int"),
     ({"project_name": "p", "start_time": 5},  "start_time is int; it takes a datetime"),
     ({"project_name": "p", "select": 5},      "select is int"),
 ])

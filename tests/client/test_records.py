@@ -19,7 +19,7 @@ def test_all_projects_are_listed(client: Client) -> None:
 
 
 def test_projects_are_found(client: Client) -> None:
-    app = client.read_project(project_name=APP)
+    app = client.read_project(APP)
     assert names(client, name=APP) == [APP]
     assert names(client, name_contains="mp") == [EMPTY]
     assert names(client, project_ids=[app.id]) == [APP]

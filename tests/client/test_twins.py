@@ -65,7 +65,9 @@ CALLS: list[Use] = [
     lambda client: client.read_run(ONE),
     lambda client: client.read_run(ONE, load_child_runs=True),
     lambda client: client.read_trace(run_id(1)),
+    lambda client: client.read_run(ONE, project_id=TWO, start_time="2026-01-02T03:04:05Z"),
     lambda client: client.read_trace(run_id(1), select=["name"]),
+    lambda client: client.read_trace(run_id(1), select="name"),
     lambda client: client.get_run_stats(project_name="p", error=True),
     lambda client: client.get_run_stats(
         trace_id=ONE, select=["run_count"], group_by="metadata.tenant", groups=["a", None]

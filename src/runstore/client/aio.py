@@ -6,7 +6,14 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from runstore.client.aio_records import AsyncRecords
-from runstore.client.asking import Id, RunFilters, RunListing, ask_runs
+from runstore.client.asking import (
+    Id,
+    Moment,
+    RunFilters,
+    RunListing,
+    StatsFilters,
+    ask_runs,
+)
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, server_info
 from runstore.client.calls.runs import delete_traces, read_attachment, read_run, run_stats
@@ -110,17 +117,34 @@ class AsyncClient(AsyncRecords):
         following = Following(ask_tail(asked, select, cursor), self._reader.run)
         return AsyncTail(self._transport, following)
 
-    async def read_run(self, run_id: Id, load_child_runs: bool = False) -> Run:
-        """One run; `load_child_runs`: with all below it, `child_runs` set. Raises NotFound."""
+    async def read_run(
+        self,
+        run_id: Id,
+        load_child_runs: bool = False,
+        *,
+        project_id: Id | None = None,
+        start_time: Moment | None = None,
+    ) -> Run:
+        """One run; `load_child_runs`: with all below it, `child_runs` set. Raises NotFound.
+
+        `project_id` and `start_time`, of the run, help LangSmith to find it.
+        """
         if load_child_runs:
             return await self._call(
                 read_run_with_children(
-                    run_id, self._server, read=self._reader.run, read_page=self._reader.page
+                    run_id,
+                    self._server,
+                    read=self._reader.run,
+                    read_page=self._reader.page,
+                    project_id=project_id,
+                    start_time=start_time,
                 )
             )
-        return await self._call(read_run(run_id, self._reader.run))
+        return await self._call(
+            read_run(run_id, self._reader.run, project_id=project_id, start_time=start_time)
+        )
 
-    async def read_trace(self, trace_id: Id, *, select: Iterable[str] | None = None) -> Run:
+    async def read_trace(self, trace_id: Id, *, select: str | Iterable[str] | None = None) -> Run:
         """The root of a trace, with all its runs below it: `child_runs` is set on each.
 
         Raises NotFound, also as long as the root itself has not come.
@@ -129,14 +153,14 @@ class AsyncClient(AsyncRecords):
             read_trace(trace_id, self._server, select=select, read_page=self._reader.page)
         )
 
-    @shows(RunFilters)
+    @shows(StatsFilters)
     async def get_run_stats(
         self,
         *,
-        select: Iterable[str] | None = None,
+        select: str | Iterable[str] | None = None,
         group_by: str | Mapping[str, Any] | None = None,
         groups: Iterable[str | None] | None = None,
-        **asked: Unpack[RunFilters],
+        **asked: Unpack[StatsFilters],
     ) -> dict[str, Any]:
         """Figures of the runs list_runs would give: {"run_count": 3, "latency_p50": 0.2, ...}.
 

@@ -135,9 +135,9 @@ class AsyncRecords:
 
     async def read_project(
         self,
+        project_name: str | None = None,
         *,
         project_id: Id | None = None,
-        project_name: str | None = None,
         include_stats: bool = False,
     ) -> Project:
         """By its id or by its name. Raises NotFound, InvalidArgument."""

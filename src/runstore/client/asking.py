@@ -18,13 +18,15 @@ from runstore.errors import InvalidArgument
 Id = UUID | str
 Ids = Id | Iterable[Id]
 Filter = str | Expression
+Moment = datetime | str
 
 
 class RunFilters(TypedDict, total=False):
     """Which runs. All that is given must hold; one value or any iterable where there is `Ids`.
 
-    Times without a zone are local time, as Python means them. `start_time` is the earliest start;
-    `end_time` keeps runs that ended before it. None is as if it had not been given.
+    A datetime without a zone is local time, as Python means it; a text without one is UTC, as the
+    wire means it. `start_time` is the earliest start; `end_time` keeps runs that ended before it.
+    None is as if it had not been given.
     """
 
     project_id: Ids | None
@@ -57,6 +59,16 @@ class RunListing(RunFilters, total=False):
     cursor: str | None  # where an earlier listing with the same arguments had come to
 
 
+class StatsFilters(RunFilters, total=False):
+    """Which runs figures are of; the SDK's get_run_stats has other names for some of the words."""
+
+    project_ids: Ids | None
+    project_names: str | Iterable[str] | None
+    reference_example_ids: Ids | None
+    trace: Id | None
+    parent_run: Id | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunAsk:
     """Checked arguments, in the wire's words; names still have to be resolved to ids."""
@@ -74,24 +86,27 @@ class RunAsk:
 
 
 def ask_runs(keywords: Mapping[str, Any], function: str = "list_runs") -> RunAsk:
-    """RunListing or RunFilters -> RunAsk.
+    """RunListing, RunFilters or StatsFilters -> RunAsk.
 
     Raises TypeError for an unknown keyword or a value of another type, InvalidArgument for a value
     that means nothing, or when nothing says which runs.
     """
-    known = RunListing if function == "list_runs" else RunFilters
+    known = _KEYWORDS.get(function, RunFilters)
     refuse_unknown(keywords, known.__annotations__, function)
-    given = {name: value for name, value in keywords.items() if value is not None}
+    given = _by_own_names(keywords)
     ask = RunAsk(
         restrictions=_restrictions(given),
-        project_names=tuple(_texts("project_name", given.get("project_name", ()))),
+        project_names=tuple(
+            as_name("project_name", one)
+            for one in as_texts("project_name", given.get("project_name", ()))
+        ),
         all_projects=bool(given.get("all_projects", False)),
         dataset_id=_one_id("dataset_id", given),
-        dataset_name=given.get("dataset_name"),
-        select=tuple(_texts("select", given["select"])) if "select" in given else None,
+        dataset_name=_name("dataset_name", given),
+        select=as_texts("select", given["select"]) if "select" in given else None,
         limit=_limit(given.get("limit")),
         order=_order(given.get("order")),
-        cursor=given.get("cursor"),
+        cursor=_text("cursor", given),
     )
     _check_scope(ask, given, function)
     return replace(ask, is_empty=_is_empty(ask, given))
@@ -151,6 +166,30 @@ MEANT = {  # names of the wire, of the UI and of other stores -> what to write h
     "load_child_runs":        "use read_run(..., load_child_runs=True), or read_trace",
 }
 # fmt: on
+
+
+_KEYWORDS: dict[str, type] = {"list_runs": RunListing, "get_run_stats": StatsFilters}
+_OTHER_NAMES = {  # of StatsFilters -> of RunFilters
+    "project_ids": "project_id",
+    "project_names": "project_name",
+    "reference_example_ids": "reference_example_id",
+    "trace": "trace_id",
+    "parent_run": "parent_run_id",
+}
+
+
+def _by_own_names(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, each once. Raises InvalidArgument for a thing said by both its names."""
+    given: dict[str, Any] = {}
+    for keyword, value in keywords.items():
+        name = _OTHER_NAMES.get(keyword, keyword)
+        if value is None:
+            continue
+        if name in given:
+            other = next(other for other, own in _OTHER_NAMES.items() if own == name)
+            raise InvalidArgument(f"{name} and {other} mean the same; give one of them")
+        given[name] = value
+    return given
 
 
 def _restrictions(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,6 +259,24 @@ def as_id(name: str, value: object) -> str:
         raise InvalidArgument(f"{name}: {value!r} is not a UUID{instead}") from None
 
 
+def as_ids(name: str, value: object) -> list[str]:
+    """Of one id or of several, without repeats, in the order given."""
+    if isinstance(value, str | UUID):
+        return [as_id(name, value)]
+    if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
+        _wrong_type(name, value, "a UUID, its text, or several of them")
+    return list(dict.fromkeys(as_id(name, one) for one in value))
+
+
+def as_name(name: str, value: object) -> str:
+    """Raises InvalidArgument for an empty one: a server would give the first thing it has."""
+    if not isinstance(value, str):
+        _wrong_type(name, value, "text")
+    if not value:
+        raise InvalidArgument(f"{name} is empty, which servers take for any name; give the name")
+    return value
+
+
 def as_time(name: str, value: datetime | str) -> str:
     """ISO-8601 with a zone; without one the time is local. A text goes as it is."""
     if isinstance(value, str):
@@ -235,15 +292,7 @@ def _one_id(name: str, given: Mapping[str, Any]) -> str | None:
 
 
 def _many_ids(name: str, given: Mapping[str, Any]) -> list[str] | None:
-    """Without repeats, in the order given."""
-    if name not in given:
-        return None
-    value = given[name]
-    if isinstance(value, str | UUID):
-        return [as_id(name, value)]
-    if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
-        _wrong_type(name, value, "a UUID, its text, or several of them")
-    return list(dict.fromkeys(as_id(name, one) for one in value))
+    return as_ids(name, given[name]) if name in given else None
 
 
 def _run_ids(given: Mapping[str, Any]) -> list[str] | None:
@@ -252,16 +301,21 @@ def _run_ids(given: Mapping[str, Any]) -> list[str] | None:
     return _many_ids("run_ids" if "run_ids" in given else "id", given)
 
 
-def _texts(name: str, value: object) -> list[str]:
+def as_texts(name: str, value: object) -> tuple[str, ...]:
+    """Of one text or of several, without repeats, in the order given."""
     if isinstance(value, str):
-        return [value]
+        return (value,)
     if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
         _wrong_type(name, value, "text, or several texts")
-    texts = list(dict.fromkeys(value))
+    texts = tuple(dict.fromkeys(value))
     for text in texts:
         if not isinstance(text, str):
             _wrong_type(name, text, "text")
     return texts
+
+
+def _name(name: str, given: Mapping[str, Any]) -> str | None:
+    return as_name(name, given[name]) if name in given else None
 
 
 def _text(name: str, given: Mapping[str, Any]) -> str | None:

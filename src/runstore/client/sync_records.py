@@ -133,9 +133,9 @@ class Records:
 
     def read_project(
         self,
+        project_name: str | None = None,
         *,
         project_id: Id | None = None,
-        project_name: str | None = None,
         include_stats: bool = False,
     ) -> Project:
         """By its id or by its name. Raises NotFound, InvalidArgument."""

@@ -107,7 +107,11 @@ def test_a_project_that_is_not_there() -> None:
 @pytest.mark.parametrize("call", [read_project, delete_project])
 @pytest.mark.parametrize(
     "given, said",
-    [({}, "neither is given"), ({"project_id": ID, "project_name": "p"}, "both are given")],
+    [
+        ({}, "neither is given"),
+        ({"project_id": ID, "project_name": "p"}, "both are given"),
+        ({"project_name": ""}, "project_name is empty"),
+    ],
 )
 def test_one_of_id_and_name_is_wanted(call: Any, given: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgument, match=said):

@@ -55,6 +55,8 @@ def body(one: Following) -> dict[str, Any]:
         ({"project_id": id_of("p")}, {"session": [str(id_of("p"))]}),
         ({"filter": F.name == "x"}, {"filter": 'eq(name, "x")'}),
         ({"run_ids": []}, {"id": []}),
+        ({"project_name": []}, {"id": []}),
+        ({"project_id": ()}, {"session": [], "id": []}),
         ({"select": "name"}, {"select": ["id", "status", "end_time", "name"]}),
         ({"cursor": "0"}, {"cursor": "0"}),
     ],
@@ -70,6 +72,7 @@ def test_what_is_asked_is_sent(asked: dict[str, Any], sent: dict[str, Any]) -> N
         ({"limit": 3}, TypeError, "limit"),
         ({"project": "x"}, TypeError, "project_name"),
         ({"cursor": ""}, InvalidArgument, "cursor"),
+        ({"project_name": ""}, InvalidArgument, "project_name is empty"),
     ],
     ids=str,
 )

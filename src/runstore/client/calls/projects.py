@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from runstore.client.asking import Id, as_time
+from runstore.client.asking import Id, as_name, as_time
 from runstore.client.calls.listing import (
     OffsetPages,
     Params,
@@ -69,7 +69,7 @@ def list_projects(
     refuse_unknown(asked, ProjectFilters, "list_projects")
     metadata = asked.get("metadata")
     said: dict[str, str | None] = {
-        "name": asked.get("name"),
+        "name": None if asked.get("name") is None else as_name("name", asked["name"]),
         "name_contains": asked.get("name_contains"),
         "reference_dataset": optional_id("reference_dataset_id", asked.get("reference_dataset_id")),
         "reference_free": _flag(asked.get("reference_free")),
@@ -176,6 +176,8 @@ def _want_one(project_id: Id | None, project_name: str | None) -> None:
     if (project_id is None) == (project_name is None):
         given = "neither is" if project_id is None else "both are"
         raise InvalidArgument(f"give project_id or project_name; {given} given")
+    if project_name is not None:
+        as_name("project_name", project_name)
 
 
 def _extra(

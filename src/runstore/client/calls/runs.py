@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 import orjson
 
-from runstore.client.asking import Id, RunAsk, as_id, ask_runs
+from runstore.client.asking import Id, Moment, RunAsk, as_id, as_ids, as_texts, as_time
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, decode, page_runs_max, resolved
 from runstore.client.http import HttpRequest, Steps
@@ -171,7 +171,7 @@ def run_stats(
     if fields is None:
         return {}
     if select is not None:
-        fields["select"] = [select] if isinstance(select, str) else list(select)
+        fields["select"] = as_texts("select", select)
     if group_by is not None:
         fields["group_by"] = _grouping(group_by)
     if groups is not None:
@@ -219,9 +219,20 @@ def _count_by_walking(ask: RunAsk, server: Server) -> Steps[int]:
     return count
 
 
-def read_run(run_id: Id, read: ReadRun = decode_run) -> Steps[Run]:
-    """GET /runs/{id}. Raises NotFound."""
-    answer = yield HttpRequest("GET", f"/runs/{as_id('run_id', run_id)}")
+def read_run(
+    run_id: Id,
+    read: ReadRun = decode_run,
+    *,
+    project_id: Id | None = None,
+    start_time: Moment | None = None,
+) -> Steps[Run]:
+    """GET /runs/{id}. The project and the start help LangSmith to find it. Raises NotFound."""
+    where: list[tuple[str, str]] = []
+    if project_id is not None:
+        where.append(("session_id", as_id("project_id", project_id)))
+    if start_time is not None:
+        where.append(("start_time", as_time("start_time", start_time)))
+    answer = yield HttpRequest("GET", f"/runs/{as_id('run_id', run_id)}", tuple(where))
     return read(answer.body)
 
 
@@ -237,7 +248,7 @@ def delete_traces(trace_ids: Id | Iterable[Id], project_id: Id | None = None) ->
 
     How many runs went; None where the server does not say. LangSmith needs the project.
     """
-    ids = ask_runs({"run_ids": trace_ids}, "list_runs").restrictions["id"]
+    ids = as_ids("trace_ids", trace_ids)
     project = None if project_id is None else as_id("project_id", project_id)
     deleted: int | None = 0
     for first in range(0, len(ids), TRACES_DELETED_MAX):

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from runstore.client.asking import RunAsk, ask_runs
+from runstore.client.asking import RunAsk, as_texts, ask_runs
 from runstore.client.calls.resolve import example_ids_of
 from runstore.client.http import HttpRequest, Steps
 from runstore.client.problems import error_from
@@ -45,14 +45,12 @@ def ask_tail(
     Raises TypeError and InvalidArgument as `ask_runs` does.
     """
     given = dict(keywords)
-    if not any(given.get(name) for name in _SCOPES):
+    if all(given.get(name) is None for name in _SCOPES):
         given["all_projects"] = True
     if cursor is not None and not cursor:
         raise InvalidArgument('cursor: "" is none; "0" is all runs there are, None what comes')
-    names = (select,) if isinstance(select, str) else select
-    return replace(
-        ask_runs(given, "tail"), select=None if names is None else tuple(names), cursor=cursor
-    )
+    names = None if select is None else as_texts("select", select)
+    return replace(ask_runs(given, "tail"), select=names, cursor=cursor)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from runstore.client.asking import Id, RunAsk, as_id
+from runstore.client.asking import Id, Moment, RunAsk, as_id, as_texts
 from runstore.client.calls.resolve import Server
 from runstore.client.calls.runs import ReadPage, ReadRun, RunPager, read_run
 from runstore.client.http import Steps
@@ -19,12 +19,14 @@ def read_run_with_children(
     *,
     read: ReadRun,
     read_page: ReadPage[RunPage],
+    project_id: Id | None = None,
+    start_time: Moment | None = None,
 ) -> Steps[Run]:
     """One run, `child_runs` set on it and on all below it. Requests: 1, and 1 a page of its trace.
 
     Raises NotFound.
     """
-    run = yield from read_run(run_id, read)
+    run = yield from read_run(run_id, read, project_id=project_id, start_time=start_time)
     where: dict[str, Any] = {"trace": str(run.trace_id), "is_root": False}
     if run.session_id is not None:
         where = {"session": [str(run.session_id)], **where}
@@ -39,12 +41,12 @@ def read_trace(
     trace_id: Id,
     server: Server,
     *,
-    select: Iterable[str] | None = None,
+    select: str | Iterable[str] | None = None,
     read_page: ReadPage[RunPage],
 ) -> Steps[Run]:
     """The root, with the runs of its trace below it. Raises NotFound, also before the root came."""
     asked = as_id("trace_id", trace_id)
-    ask = RunAsk({"trace": asked}, select=None if select is None else tuple(select))
+    ask = RunAsk({"trace": asked}, select=None if select is None else as_texts("select", select))
     runs = yield from _all(RunPager(ask, server, read_page))
     root = next((run for run in runs if str(run.id) == asked), None)
     if root is None:
