@@ -21,6 +21,7 @@ from runstore.server.processes import IngestProcesses
 from runstore.server.request_log import RequestLog
 from runstore.server.routes import (
     attachments,
+    docs,
     feedback,
     health,
     info,
@@ -63,6 +64,8 @@ ROUTES = [
     Route("/ok",                   health.health,               methods=["GET"]),
     Route("/ready",                health.ready,                methods=["GET"]),
     Route("/metrics",              health.metrics,              methods=["GET"]),
+    Route("/openapi.json",         docs.openapi,                methods=["GET"]),
+    Route("/docs",                 docs.docs,                   methods=["GET"]),
 ]
 # fmt: on
 

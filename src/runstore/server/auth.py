@@ -17,7 +17,7 @@ from runstore.server.hosts import LoopbackHosts
 from runstore.server.problems import send_problem
 from runstore.store.keys import Key
 
-OPEN = frozenset({"/health", "/ok", "/ready", "/info"})
+OPEN = frozenset({"/health", "/ok", "/ready", "/info", "/openapi.json", "/docs"})
 OPEN_UNDER = "/attachments/"  # the link's signature is its key
 READING = frozenset(
     {
@@ -70,7 +70,7 @@ class ApiKeys:
         keys = self._own + [(bytes.fromhex(key.sha256), key.roles) for key in self._keys()]
         if not keys and self._without is not None:
             return await self._without(scope, receive, send)
-        if not _is_open(scope["path"]):
+        if not is_open(scope["path"]):
             problem = _problem(scope, keys)
             if problem is not None:
                 return await send_problem(problem, scope, receive, send)
@@ -97,7 +97,8 @@ def _problem(scope: Scope, keys: Sequence[tuple[bytes, tuple[str, ...]]]) -> Run
     return None
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
+    """Asked without a key."""
     return path in OPEN or path.startswith(OPEN_UNDER)
 
 
