@@ -88,6 +88,14 @@ class Connection:
             load_dictionaries(self.raw, self._codec)
             return self._codec.unpack(stored)
 
+    def unpack_all(self, frames: Sequence[bytes]) -> list[JsonText]:
+        """`unpack` of each, of what begins with MAGIC alone."""
+        try:
+            return self._codec.unpack_all(frames)
+        except KeyError:
+            load_dictionaries(self.raw, self._codec)
+            return self._codec.unpack_all(frames)
+
     def _unpack(self, stored: bytes | None) -> bytes | None:
         return None if stored is None else self.unpack(stored)
 

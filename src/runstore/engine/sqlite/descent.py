@@ -1,20 +1,31 @@
 """Runs of a page -> the ids of the runs below each. Reads each of their traces once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
-from runstore.model.ids import id_from_bytes, id_to_bytes
+from runstore.model.dotted_order import SEGMENT_CHARS
+from runstore.model.ids import ID_CHARS, id_to_bytes
 from runstore.model.run import Run
 
-_TRACE = "SELECT id, dotted_order FROM runs WHERE trace_id = ? ORDER BY dotted_order, id"
+_TRACE = "SELECT start_us, dotted_order FROM runs WHERE trace_id = ? ORDER BY dotted_order, id"
+
+Ids = dict[str, list[str]]
+"""By run id."""
 
 
-def descendants_of(connection: Connection, runs: Sequence[Run]) -> dict[str, list[str]]:
-    """By run id, in dotted order."""
-    below: dict[str, list[str]] = {run.id: [] for run in runs}
+def family_of(connection: Connection, runs: Sequence[Run]) -> tuple[Ids, Ids]:
+    """The runs right below each by start and id, and all below it in dotted order."""
+    children: dict[str, list[tuple[int, str]]] = {run.id: [] for run in runs}
+    below: Ids = {run.id: [] for run in runs}
     for trace_id in dict.fromkeys(run.trace_id for run in runs):
-        for raw, dotted_order in connection.raw.execute(_TRACE, (id_to_bytes(trace_id),)):
-            for segment in dotted_order.split(".")[:-1]:
-                if (found := below.get(segment[-36:])) is not None:
-                    found.append(id_from_bytes(raw))
-    return below
+        rows: Any = connection.raw.execute(_TRACE, (id_to_bytes(trace_id),))
+        for start_us, dotted_order in rows:
+            run_id = dotted_order[-ID_CHARS:]
+            for end in range(SEGMENT_CHARS, len(dotted_order) - SEGMENT_CHARS, SEGMENT_CHARS + 1):
+                if (found := below.get(dotted_order[end - ID_CHARS : end])) is not None:
+                    found.append(run_id)
+            parent = dotted_order[-SEGMENT_CHARS - 1 - ID_CHARS : -SEGMENT_CHARS - 1]
+            if (direct := children.get(parent)) is not None:
+                direct.append((start_us, run_id))
+    return {run_id: [one for _, one in sorted(kids)] for run_id, kids in children.items()}, below

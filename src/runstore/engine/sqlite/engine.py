@@ -17,15 +17,10 @@ from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
 from runstore.engine.sqlite.migrate import migrate
+from runstore.engine.sqlite.page_runs import attachments_of
 from runstore.engine.sqlite.prepared import PreparedBatch, prepare
 from runstore.engine.sqlite.preparer import SqlitePreparer
-from runstore.engine.sqlite.reader import (
-    Projects,
-    attachments_of,
-    count,
-    explain_page,
-    fetch_page,
-)
+from runstore.engine.sqlite.reader import Projects, count, explain_page, fetch_page
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
 from runstore.errors import ReadOnly, StorageError

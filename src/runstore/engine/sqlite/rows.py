@@ -1,6 +1,9 @@
 """Row of runs ⇄ Run."""
 
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from runstore.model.dotted_order import SEGMENT_CHARS, START_CHARS
 from runstore.model.ids import ID_CHARS, id_from_bytes, id_to_bytes
@@ -16,6 +19,7 @@ RUN_COLUMNS = (
     "provisional", "start_guessed", "said_status", "thread_id", "reference_example_id", "tags",
     "usage", "totals", "dotted_order", "error", "pid",
 )  # fmt: skip
+_SUMS = msgspec.json.Decoder(dict[str, tuple[int, int]])
 _PARENT_ID = slice(-SEGMENT_CHARS - 1 - ID_CHARS, -SEGMENT_CHARS - 1)
 PAYLOAD_COLUMNS = ("inputs", "outputs", "extra", "events", "serialized")
 
@@ -83,7 +87,23 @@ def totals_row(totals: Sums) -> tuple[int | None, ...]:
     return (*tokens, *costs)
 
 
-def run_from_row(row: tuple[Any, ...], project_id: str | None) -> tuple[int, Run]:
+def sums(text: str | None) -> Sums:
+    if text is None:
+        return {}
+    found: Sums = _SUMS.decode(text)
+    return found
+
+
+def tags_from(text: str) -> tuple[str, ...]:
+    return tuple(decode(text))  # type: ignore[arg-type]
+
+
+def run_from_row(
+    row: tuple[Any, ...],
+    project_id: str | None,
+    sums_of: Callable[[str], Sums] = sums,
+    tags_of: Callable[[str], tuple[str, ...]] = tags_from,
+) -> tuple[int, Run]:
     """(rid, the run without payloads) from a row of SELECT_RUN."""
     (
         rid, _id, _trace_id, _parent_id, _is_root, start_us, end_us, _latency, run_type, status,
@@ -91,41 +111,38 @@ def run_from_row(row: tuple[Any, ...], project_id: str | None) -> tuple[int, Run
         provisional, start_guessed, said_status, thread_id, example_id, tags, usage, totals,
         dotted_order, error, _pid,
     ) = row  # fmt: skip
-    return rid, Run(
-        # To cut ids out of the dotted order is ten times cheaper than to write bytes as text.
-        id=dotted_order[-ID_CHARS:],
-        trace_id=dotted_order[START_CHARS:SEGMENT_CHARS],
-        dotted_order=dotted_order,
-        start_us=start_us,
-        status=status,
-        parent_run_id=dotted_order[_PARENT_ID] if len(dotted_order) > SEGMENT_CHARS else None,
-        project_id=project_id,
-        name=name,
-        run_type=run_type,
-        end_us=end_us,
-        error=error,
-        tags=() if tags is None else tuple(decode(tags)),
-        reference_example_id=None if example_id is None else id_from_bytes(example_id),
-        thread_id=thread_id,
-        first_token_us=first_token_us,
-        received_us=received_us,
-        has_create=has_create == 1,
-        said_status=said_status,
-        provisional=provisional == 1,
-        start_guessed=start_guessed == 1,
-        usage={} if usage is None else counters(usage),
-        totals={} if totals is None else sums(totals),
-    )
+    # A page has a thousand runs, and to call __init__ with so many names takes three times as long.
+    run = Run.__new__(Run)
+    # To cut ids out of the dotted order is ten times cheaper than to write bytes as text.
+    run.id = dotted_order[-ID_CHARS:]
+    run.trace_id = dotted_order[START_CHARS:SEGMENT_CHARS]
+    run.dotted_order = dotted_order
+    run.start_us = start_us
+    run.status = status
+    run.parent_run_id = dotted_order[_PARENT_ID] if len(dotted_order) > SEGMENT_CHARS else None
+    run.project_id = project_id
+    run.name = name
+    run.run_type = run_type
+    run.end_us = end_us
+    run.error = error
+    run.tags = () if tags is None else tags_of(tags)
+    run.reference_example_id = None if example_id is None else id_from_bytes(example_id)
+    run.thread_id = thread_id
+    run.first_token_us = first_token_us
+    run.received_us = received_us
+    run.has_create = has_create == 1
+    run.said_status = said_status
+    run.provisional = provisional == 1
+    run.start_guessed = start_guessed == 1
+    run.usage = {} if usage is None else counters(usage)
+    run.totals = {} if totals is None else sums_of(totals)
+    run.inputs = run.outputs = run.extra = run.events = run.serialized = None
+    run.attachments = ()
+    return rid, run
 
 
 def counters(text: str | None) -> Counters:
     return {} if text is None else decode(text)  # type: ignore[arg-type]
-
-
-def sums(text: str | None) -> Sums:
-    if text is None:
-        return {}
-    return {name: (value, count) for name, (value, count) in decode(text).items()}  # type: ignore[arg-type]
 
 
 def present_bits(run: Run, metadata: Any) -> int:

@@ -5,6 +5,8 @@ stored payload tells by itself how it is to be read.
 """
 
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import zstandard
 
@@ -46,6 +48,21 @@ class Codec:
             return JsonText(stored)
         return JsonText(self._decompressor(_dictionary_id(stored)).decompress(stored))
 
+    def unpack_all(self, stored: Sequence[bytes]) -> list[JsonText]:
+        """`unpack` of each, of frames alone. In one call, during which other threads may run.
+
+        Raises as `unpack` does.
+        """
+        if self._newest and len(stored) > 1:
+            reader: Any = self._decompressor(self._newest)
+            try:
+                return [
+                    JsonText(text.tobytes()) for text in reader.multi_decompress_to_buffer(stored)
+                ]
+            except (zstandard.ZstdError, AttributeError):
+                pass  # some are of another dictionary, or damaged, or zstandard is not the C one
+        return [self.unpack(one) for one in stored]
+
     def _compressor(self) -> zstandard.ZstdCompressor:
         known: tuple[int, zstandard.ZstdCompressor] | None
         known = getattr(self._local, "compressor", None)
@@ -66,6 +83,11 @@ class Codec:
                 dict_data=self._dictionaries[dictionary_id] if dictionary_id else None
             )
         return known[dictionary_id]
+
+
+def unpacked_bytes(frame: bytes) -> int:
+    """How many the payload in a frame has. Raises zstandard.ZstdError for what is none."""
+    return zstandard.frame_content_size(frame)
 
 
 def train(samples: list[bytes | bytearray | memoryview], dictionary_bytes: int) -> bytes:
