@@ -30,9 +30,10 @@ from runstore.server.problems import problem_response
 FILTER = 'and(eq(run_tipe, "llm"), gt(latency, 10))'
 
 
-def filter_error() -> FilterError:
+def filter_error(where: str = "filter") -> FilterError:
     with pytest.raises(FilterError) as caught:
         compile_filter(FILTER)
+    caught.value.where = where
     return caught.value
 
 
@@ -51,18 +52,19 @@ def filter_error() -> FilterError:
         StorageError("locked"),
         RunstoreError("Internal server error"),
         filter_error(),
+        filter_error("tree_filter"),
     ],
-    ids=lambda error: error.code,
+    ids=lambda error: f"{error.code} {getattr(error, 'where', '')}",
 )
 def test_what_the_server_raises_the_client_raises(error: RunstoreError) -> None:
     answer = problem_response(error)
     headers = {**answer.headers, "x-request-id": "r-1"}
-    sent = orjson.dumps({"filter": FILTER})
+    sent = orjson.dumps({getattr(error, "where", "filter"): FILTER})
     found = error_from(answer.status_code, headers, bytes(answer.body), sent=sent)
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert (found.code, found.status, found.request_id) == (error.code, error.status, "r-1")
-    left_out = {"request_id", "status", "_message", "problem"}
+    left_out = {"request_id", "status", "_message"}
     facts = {name: value for name, value in vars(error).items() if name not in left_out}
     assert {name: value for name, value in vars(found).items() if name not in left_out} == facts
 
@@ -88,6 +90,8 @@ def test_a_filter_error_has_its_place_and_its_caret() -> None:
     (404, {"detail": "Run not found"},           NotFound,         "Run not found"),
     (405, {"detail": "Method Not Allowed"},      InvalidRequest,   "Method Not Allowed"),
     (408, b"",                                   RequestTimeout,   "the server answered 408"),
+    (403, {"error": "org_scoped_key_requires_workspace", "message": "Name one."},
+                                                 Forbidden,        "Name one.; give workspace_id"),
     (409, {"message": "exists"},                 Conflict,         "exists"),
     (413, b"too big",                            TooLarge,         "answered 413: too big"),
     (422, {"detail": [{"loc": ["body", "id", 0], "msg": "bad uuid", "type": "x"}]},

@@ -13,7 +13,7 @@ import pytest
 
 from runstore import Client, InvalidArgument
 from runstore.errors import FolderNotFound
-from runstore.limits import NAME_CHARS_MAX
+from runstore.limits import NAME_CHARS_MAX, WRITE_BATCH_OPERATIONS
 from tests.client.conftest import Connect, Place
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -143,11 +143,21 @@ def test_what_the_server_refuses_is_counted_and_the_rest_is_stored(writer: Clien
     assert writer.read_run(good).name == "good"
 
 
+def test_an_update_that_went_into_a_refused_create_is_refused_too(writer: Client) -> None:
+    bad = writer.create_run("x" * (NAME_CHARS_MAX + 1), {}, "chain")
+    writer.update_run(bad, outputs={})
+    writer.create_run("good", {}, "chain")
+    assert writer.flush(20)
+    stats = writer.write_stats
+    assert (stats.sent, stats.refused, stats.dropped) == (1, 2, 0)
+
+
 def test_more_than_a_batch_is_written(writer: Client) -> None:
-    ids = {writer.create_run(f"n{number}", {"n": number}, "tool") for number in range(250)}
+    count = WRITE_BATCH_OPERATIONS * 2 + 50
+    ids = {writer.create_run(f"n{number}", {"n": number}, "tool") for number in range(count)}
     assert writer.flush(30)
     assert {run.id for run in writer.list_runs(project_name="default")} == ids
-    assert writer.write_stats.sent == 250
+    assert writer.write_stats.sent == count
 
 
 def test_feedback_comes_along_in_the_background(writer: Client) -> None:

@@ -38,6 +38,10 @@ _BY_STATUS: dict[int, type[RunstoreError]] = {
     504: RequestTimeout,
 }
 
+_HINTS = {  # LangSmith's `error` -> what to do about it
+    "org_scoped_key_requires_workspace": "; give workspace_id, or set LANGSMITH_WORKSPACE_ID",
+}
+
 
 def error_from(
     status: int, headers: Mapping[str, str], body: bytes, *, sent: bytes = b""
@@ -95,10 +99,9 @@ def _message(
         return detail
     if isinstance(detail, list) and detail:
         return "; ".join(f"{'.'.join(map(str, at))}: {what}" for at, what in _problems(detail, ""))
-    for name in ("error", "message"):
-        said = fields.get(name)
-        if isinstance(said, str) and said:
-            return said
+    said = [fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)]
+    if any(said):
+        return ": ".join(filter(None, said)) + _HINTS.get(said[0], "")
     text = body.decode("utf-8", "replace").strip()
     if len(text) > ERROR_BODY_CHARS:
         text = text[:ERROR_BODY_CHARS] + " ..."
@@ -111,10 +114,12 @@ def _filter_error(message: str, fields: Mapping[str, Any], sent: bytes) -> Filte
     allowed = fields.get("allowed")
     where = str(fields.get("where") or "filter")
     text = _fields(sent).get(where)
+    place = At(start if isinstance(start, int) else 0, end if isinstance(end, int) else 0)
+    problem = message.partition("\n")[0].removesuffix(f" (column {place.start + 1})")
     return FilterError(
-        message.partition("\n")[0],
+        problem.removeprefix(f"{where}: "),
         text if isinstance(text, str) else "",
-        At(start if isinstance(start, int) else 0, end if isinstance(end, int) else 0),
+        place,
         str(fields.get("hint") or ""),
         tuple(map(str, allowed)) if isinstance(allowed, list) else (),
         where,

@@ -117,7 +117,7 @@ class WriteQueue:
         with self.changed:
             if not self._remove(batch):
                 return  # counted as dropped when the client was closed without waiting
-            lost = min(len(refused), len(batch))
+            lost = min(sum(one.writes for one in refused), len(batch))
             self._sent += len(batch) - lost
             self._refused += lost
             for refusal in refused:

@@ -36,6 +36,7 @@ from runstore.errors import (
     SchemaError,
     TooLarge,
 )
+from runstore.limits import WRITE_BATCH_OPERATIONS
 from runstore.model.batch import Batch
 from runstore.wire.info import encode_info
 from runstore.wire.ingest import decode_multipart
@@ -236,7 +237,7 @@ def test_what_an_answer_says_of_a_batch(
 ) -> None:
     steps = send_batch([post(RUN), post(OTHER)], terms, BOUNDARY)
     found, sent = run_steps(steps, always(reply))
-    assert [tuple(one) for one in found] == refused
+    assert [(one.run_id, one.reason) for one in found] == refused
     assert [request.path for request in sent] == ["/runs/multipart"]
 
 
@@ -287,7 +288,7 @@ def test_langsmith_gets_a_run_without_a_place_alone(operation: Any, method: str,
     [
         pytest.param(
             HttpResponse(200, encode_info("0.1.0")),
-            IngestTerms(100, 20 * 1024 * 1024, True, True),
+            IngestTerms(WRITE_BATCH_OPERATIONS, 20 * 1024 * 1024, True, True),
             id="Runstore",
         ),
         pytest.param(

@@ -14,8 +14,20 @@ import orjson
 import zstandard
 
 from runstore.client.http import HttpRequest, HttpResponse, Steps
-from runstore.errors import Conflict, InvalidRequest, NotFound, SchemaError, TooLarge
-from runstore.limits import BATCH_BYTES, BATCH_RUNS, WRITE_COMPRESSED_BYTES_MIN
+from runstore.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    RunstoreError,
+    SchemaError,
+    TooLarge,
+)
+from runstore.limits import (
+    BATCH_BYTES,
+    BATCH_RUNS,
+    WRITE_BATCH_OPERATIONS,
+    WRITE_COMPRESSED_BYTES_MIN,
+)
 
 OUT_OF_LINE = ("inputs", "outputs", "events", "extra", "error", "serialized")
 _PLACE = ("trace_id", "parent_run_id", "dotted_order", "session_id", "session_name")
@@ -42,6 +54,7 @@ class RunWrite:
     fields: dict[str, Any]  # what is in line: JSON values, with `id`
     payloads: dict[str, bytes] = field(default_factory=dict)  # JSON by a name of OUT_OF_LINE
     attachments: tuple[AttachedFile, ...] = ()
+    writes: int = 1  # of the caller's, that became this one
     size: int = 0  # bytes, for bounds
 
     def __post_init__(self) -> None:
@@ -69,6 +82,7 @@ class FeedbackWrite:
     run_id: str
     body: bytes
     size: int = 0
+    writes: int = 1
 
     def __post_init__(self) -> None:
         self.size = len(self.body) + _PART_OVERHEAD
@@ -80,6 +94,7 @@ Write = RunWrite | FeedbackWrite
 class RefusedWrite(NamedTuple):
     run_id: str  # "": the server did not say which
     reason: str
+    writes: int = 1  # how many it is of: an update may have gone into its create
 
 
 class IngestTerms(NamedTuple):
@@ -113,11 +128,15 @@ def read_terms() -> Steps[IngestTerms]:
     except (NotFound, msgspec.DecodeError):
         return IngestTerms()
     config = info.batch_ingest_config or _BatchConfig()
+    is_runstore = "+runstore." in (info.version or "")
     return IngestTerms(
-        operations_max=max(1, config.size_limit or BATCH_RUNS),
+        # What a Runstore says there is what it asks of the SDK.
+        operations_max=WRITE_BATCH_OPERATIONS
+        if is_runstore
+        else max(1, config.size_limit or BATCH_RUNS),
         bytes_max=max(1, config.size_limit_bytes or BATCH_BYTES),
         takes_zstd=bool((info.instance_flags or {}).get("zstd_compression_enabled")),
-        is_runstore="+runstore." in (info.version or ""),
+        is_runstore=is_runstore,
     )
 
 
@@ -176,6 +195,7 @@ def _merged(create: RunWrite, update: RunWrite) -> RunWrite:
         {**create.fields, **update.fields, **place},
         {**create.payloads, **update.payloads},
         create.attachments or update.attachments,
+        create.writes + update.writes,
     )
 
 
@@ -213,16 +233,34 @@ def _send_together(
         return []  # LangSmith's word for: I have these already
     except TooLarge as error:
         if len(writes) == 1:
-            return [RefusedWrite(writes[0].run_id, str(error))]
+            return _refused(writes, error)
     except (SchemaError, InvalidRequest) as error:
         # Runstore says so when none was good; LangSmith already when one was not.
         if terms.is_runstore or len(writes) == 1:
-            return [RefusedWrite(write.run_id, str(error)) for write in writes]
+            return _refused(writes, error)
     else:
-        return refusals_of(answer)
+        return _counted(refusals_of(answer), writes)
     half = len(writes) // 2
     first = yield from _send_together(writes[:half], terms, boundary, compress)
     return first + (yield from _send_together(writes[half:], terms, boundary, compress))
+
+
+def _refused(writes: Iterable[Write], error: RunstoreError) -> list[RefusedWrite]:
+    return [RefusedWrite(one.run_id, str(error), one.writes) for one in writes]
+
+
+def _counted(refused: list[RefusedWrite], writes: Iterable[Write]) -> list[RefusedWrite]:
+    """The server names runs, and says of feedback that it is; how many writes each is, we know."""
+    sent: dict[str, list[int]] = {}
+    for write in writes:
+        if isinstance(write, RunWrite):
+            sent.setdefault(write.run_id, []).append(write.writes)
+    return [
+        one._replace(writes=sent[one.run_id].pop(0))
+        if sent.get(one.run_id) and not one.reason.startswith("feedback")
+        else one
+        for one in refused
+    ]
 
 
 def _send_alone(write: RunWrite) -> Steps[list[RefusedWrite]]:
@@ -239,8 +277,8 @@ def _send_alone(write: RunWrite) -> Steps[list[RefusedWrite]]:
     except Conflict:
         return []
     except (SchemaError, InvalidRequest, TooLarge, NotFound) as error:
-        return [RefusedWrite(write.run_id, str(error))]
-    refused = refusals_of(answer)
+        return _refused([write], error)
+    refused = _counted(refusals_of(answer), [write])
     if write.attachments:
         reason = "attachments need trace_id and dotted_order to be sent to LangSmith"
         refused.append(RefusedWrite(write.run_id, reason))

@@ -17,9 +17,10 @@ from runstore.client.calls.resolve import Server, decode, page_runs_max, resolve
 from runstore.client.http import HttpRequest, Steps
 from runstore.client.record import SCAN
 from runstore.client.run import Run, decode_run
-from runstore.errors import NotFound, UnexpectedAnswer
+from runstore.errors import NotFound, RunstoreError, UnexpectedAnswer
 from runstore.limits import EMPTY_PAGES_MAX, LANGSMITH_PAGE_RUNS, TRACES_DELETED_MAX
 
+_NO_SUCH_PATH = (404, 405)
 ReadRun = Callable[[bytes], Run]
 
 
@@ -151,7 +152,9 @@ def explain_runs(ask: RunAsk) -> Steps[Explanation]:
             fields[name] = value
     try:
         answer = yield HttpRequest("POST", "/runs/query/explain", body=orjson.dumps(fields))
-    except NotFound as error:
+    except RunstoreError as error:
+        if error.status not in _NO_SUCH_PATH:
+            raise
         raise NotFound("this server does not explain queries; Runstore does") from error
     try:
         return msgspec.json.decode(answer.body, type=Explanation)

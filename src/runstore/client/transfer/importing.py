@@ -196,8 +196,8 @@ class _Outcome:
 
     def took(self, batch: list[Write], refused: list[RefusedWrite]) -> None:
         """What a server said of a batch. One that refuses many does not name them all."""
-        for run_id, reason in refused:
-            self.refuse(run_id, reason)
+        for one in refused:
+            self.refuse(one.run_id, one.reason)
         if refused:
             self.doubtful |= {write.run_id for write in batch}
 
