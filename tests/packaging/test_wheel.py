@@ -139,3 +139,17 @@ from importlib.metadata import entry_points
 print(callable(command.load()))
 """
     assert run_installed(code).stdout == "True\n"
+
+
+def test_the_command_without_its_extra_says_what_to_install(run_installed: Run) -> None:
+    code = """
+from importlib.metadata import distribution
+(command,) = [one for one in distribution("runstore").entry_points if one.name == "runstore"]
+try:
+    command.load()()
+except SystemExit as ended:
+    assert ended.code == 2, ended.code
+"""
+    said = run_installed(code, bare=True).stderr
+    assert "needs cyclopts and rich: pip install 'runstore[cli]'" in said
+    assert "Traceback" not in said
