@@ -46,6 +46,9 @@ DEPTH_MAX = 10_000  # ancestors in a dotted_order
 # The server.
 BODY_JSON_BYTES_MAX = 8 * MIB  # a body that is neither ingest nor a query: feedback, projects
 HEAD_BYTES_MAX = 64 * 1024  # request line and headers; a link to an attachment is in them
+HEAD_SECONDS_MAX = 30.0  # for a whole head, whoever sends it byte by byte
+BODY_SILENCE_SECONDS_MAX = 60.0  # between two pieces of a body; slow lines send something
+UNREAD_SECONDS_MAX = 30.0  # of a body that was refused already, so that its sender hears why
 GC_OBJECTS = 50_000  # objects made and not freed before cycles are looked for; about 10 MB
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
