@@ -59,6 +59,10 @@ oracle: $(READY) ## Compare the engines on N random queries (N=20000)
 crash: $(READY) ## Kill the server with SIGKILL during ingest, N times (N=50)
 	$(BIN)/python -m tests.crash --kills $(or $(N),50)
 
+.PHONY: hostile
+hostile: $(READY) ## Ask a server what its OpenAPI document allows and forbids, N times a route (N=300)
+	$(BIN)/python -m tests.hostile --examples $(or $(N),300) $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000, ARGS=--write-docs)
 	$(BIN)/python -m bench --runs $(or $(RUNS),200000) $(ARGS)

@@ -100,7 +100,11 @@ GROUPING: Final[dict[str, Schema]] = {
         {
             "attribute": words(*GROUPED_BY),
             "path": said(NAME, "the metadata key; needed for metadata"),
-            "max_groups": {"type": "integer", "minimum": 1, "maximum": STATS_GROUPS_MAX},
+            "max_groups": {
+                "type": "integer",
+                "minimum": 1,
+                "description": f"at most {STATS_GROUPS_MAX:,} are answered",
+            },
         },
         required=("attribute",),
     ),
@@ -136,7 +140,7 @@ FEEDBACK: Final[dict[str, Schema]] = {
     "comparative_experiment_id": GIVEN_ID,
     "feedback_group_id": GIVEN_ID,
     "error": said(FLAG, "kept in extra"),
-    "feedback_config": said(OBJECT, "kept in extra"),
+    "feedback_config": said(ANYTHING, "kept in extra"),
 }
 PROJECT: Final[dict[str, Schema]] = {
     "id": said(GIVEN_ID, "given one if missing"),
