@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pandas import Timestamp
 
 from runstore import F, InvalidArgument
 from runstore.client.asking import ask_runs
@@ -68,6 +69,15 @@ def test_a_time_without_a_zone_is_local() -> None:
     said = datetime.fromisoformat(ask.restrictions["start_time"])
     assert said == naive.astimezone()
     assert said.tzinfo is not None
+
+
+def test_a_time_of_pandas_is_a_time() -> None:
+    stamp = Timestamp(2026, 7, 2, 3, 4, 5, 6)
+    for zoned in (stamp, stamp.tz_localize("Europe/Berlin")):
+        ask = ask_runs({"trace_id": ONE, "start_time": zoned, "filter": F.start_time > zoned})
+        expected = zoned.to_pydatetime().astimezone()
+        assert datetime.fromisoformat(ask.restrictions["start_time"]) == expected
+        assert ask.restrictions["start_time"] in ask.restrictions["filter"]
 
 
 # fmt: off
@@ -194,3 +204,8 @@ def test_a_value_of_another_type_is_a_type_error(asked: dict[str, Any], problem:
 @pytest.mark.parametrize("select", ["name", ["name"], ("name",), {"name"}, iter(["name"])])
 def test_select_is_any_iterable_of_names(select: Any) -> None:
     assert ask_runs({"trace_id": ONE, "select": select}).select == ("name",)
+
+
+def test_attachments_are_selected_by_the_name_a_run_gives_them() -> None:
+    ask = ask_runs({"trace_id": ONE, "select": ["name", "attachments", "s3_urls"]})
+    assert ask.select == ("name", "s3_urls")

@@ -66,6 +66,11 @@ def test_what_is_neither_says_what_to_write(given: str, problem: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_scheme_that_is_another_is_not_made_a_host() -> None:
+    with pytest.raises(InvalidArgument, match="https: and file:$"):
+        find_target("ftp://host", environ={})
+
+
 # fmt: off
 @pytest.mark.parametrize("environ, url, key, workspace", [
     ({},                                                        LANGSMITH,       None, None),

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pandas import Timestamp
 
 from runstore.client.writes import RunWriter, default_project
 from runstore.errors import InvalidArgument
@@ -72,8 +73,9 @@ def test_a_field_is_sent(given: dict[str, Any], field: str, sent: Any) -> None:
 
 def test_a_naive_time_is_local() -> None:
     naive = datetime(2026, 7, 1, 12, 0)  # noqa: DTZ001  # the subject of this test
-    said = created(start_time=naive)["start_time"]
-    assert datetime.fromisoformat(said) == naive.astimezone()
+    for moment in (naive, Timestamp(naive)):
+        said = created(start_time=moment)["start_time"]
+        assert datetime.fromisoformat(said) == naive.astimezone()
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ def test_attachments_come_back(writer: Client) -> None:
         "note": "text/plain",
     }
     assert writer.read_attachment(run.attachments["pic"]) == data
+    [listed] = writer.list_runs(run_ids=run_id, select=["name", "attachments"])
+    assert writer.read_attachment(listed.attachments["pic"]) == data
 
 
 def test_any_value_can_be_an_input(writer: Client) -> None:

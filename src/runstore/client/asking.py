@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn, TypedDict
 from uuid import UUID
 
 from runstore.client.expression import Expression
+from runstore.client.moments import aware
 from runstore.errors import InvalidArgument
 
 Id = UUID | str
@@ -103,7 +104,7 @@ def ask_runs(keywords: Mapping[str, Any], function: str = "list_runs") -> RunAsk
         all_projects=bool(given.get("all_projects", False)),
         dataset_id=_one_id("dataset_id", given),
         dataset_name=_name("dataset_name", given),
-        select=as_texts("select", given["select"]) if "select" in given else None,
+        select=as_select(given.get("select")),
         limit=_limit(given.get("limit")),
         order=_order(given.get("order")),
         cursor=_text("cursor", given),
@@ -283,7 +284,7 @@ def as_time(name: str, value: datetime | str) -> str:
         return value
     if not isinstance(value, datetime):
         _wrong_type(name, value, "a datetime")
-    return (value.astimezone() if value.tzinfo is None else value).isoformat()
+    return aware(value).isoformat()
 
 
 def _one_id(name: str, given: Mapping[str, Any]) -> str | None:
@@ -299,6 +300,14 @@ def _run_ids(given: Mapping[str, Any]) -> list[str] | None:
     if "run_ids" in given and "id" in given:
         raise InvalidArgument("run_ids and id mean the same; give one of them")
     return _many_ids("run_ids" if "run_ids" in given else "id", given)
+
+
+def as_select(value: object) -> tuple[str, ...] | None:
+    """Fields by their names of the wire; "attachments", as a Run calls them, are its s3_urls."""
+    if value is None:
+        return None
+    named = ("s3_urls" if one == "attachments" else one for one in as_texts("select", value))
+    return tuple(dict.fromkeys(named))
 
 
 def as_texts(name: str, value: object) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from enum import Enum
 from numbers import Real
 from uuid import UUID
 
+from runstore.client.moments import aware
+
 Value = str | int | float | bool | Decimal | datetime | date | timedelta | UUID | Enum | None
 """Times without a zone are local time; a timedelta is a latency. None is absence."""
 
@@ -29,8 +31,7 @@ def literal(value: Value) -> str:
     if isinstance(value, UUID):
         return f'"{value}"'
     if isinstance(value, datetime):
-        aware = value.astimezone() if value.tzinfo is None else value
-        return f'"{aware.isoformat()}"'
+        return f'"{aware(value).isoformat()}"'
     if isinstance(value, date):
         return f'"{value.isoformat()}"'
     if isinstance(value, timedelta):

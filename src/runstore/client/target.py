@@ -120,7 +120,7 @@ def _root(text: str) -> str:
     """The URL as it is used. LangSmith and Runstore serve with and without /api/v1 alike."""
     parts = urlsplit(text)
     if parts.scheme.lower() not in ("http", "https"):
-        hint = f"; write http://{text} for a server" if "/" not in parts.scheme else ""
+        hint = "" if parts.netloc else f"; write http://{text} for a server"
         raise InvalidArgument(
             f"{text!r} is no target: {parts.scheme}: is none of http:, https: and file:{hint}"
         )

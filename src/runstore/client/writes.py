@@ -17,6 +17,7 @@ from runstore.client.asking import Id
 from runstore.client.calls.feedback import FeedbackGiven, make_feedback
 from runstore.client.calls.ingest import OUT_OF_LINE, AttachedFile, FeedbackWrite, RunWrite
 from runstore.client.calls.listing import refuse_unknown
+from runstore.client.moments import aware
 from runstore.client.serde import dump_json
 from runstore.errors import InvalidArgument
 from runstore.limits import ATTACHMENT_BYTES_MAX, KNOWN_RUNS_MAX
@@ -308,7 +309,7 @@ def _id(name: str, value: Any) -> str | None:
 def _us(name: str, value: Any) -> int:
     """Microseconds since 1970."""
     if isinstance(value, datetime):
-        return us_from_datetime(value.astimezone(UTC))  # naive: local time, as Python means it
+        return us_from_datetime(aware(value))
     if isinstance(value, str):
         try:
             return us_from_text(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from runstore.client.asking import RunAsk, as_texts, ask_runs
+from runstore.client.asking import RunAsk, as_select, ask_runs
 from runstore.client.calls.resolve import example_ids_of
 from runstore.client.http import HttpRequest, Steps
 from runstore.client.problems import error_from
@@ -49,8 +49,7 @@ def ask_tail(
         given["all_projects"] = True
     if cursor is not None and not cursor:
         raise InvalidArgument('cursor: "" is none; "0" is all runs there are, None what comes')
-    names = None if select is None else as_texts("select", select)
-    return replace(ask_runs(given, "tail"), select=names, cursor=cursor)
+    return replace(ask_runs(given, "tail"), select=as_select(select), cursor=cursor)
 
 
 @dataclass(slots=True)

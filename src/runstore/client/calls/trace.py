@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from runstore.client.asking import Id, Moment, RunAsk, as_id, as_texts
+from runstore.client.asking import Id, Moment, RunAsk, as_id, as_select
 from runstore.client.calls.resolve import Server
 from runstore.client.calls.runs import ReadPage, ReadRun, RunPager, read_run
 from runstore.client.http import Steps
@@ -46,7 +46,7 @@ def read_trace(
 ) -> Steps[Run]:
     """The root, with the runs of its trace below it. Raises NotFound, also before the root came."""
     asked = as_id("trace_id", trace_id)
-    ask = RunAsk({"trace": asked}, select=None if select is None else as_texts("select", select))
+    ask = RunAsk({"trace": asked}, select=as_select(select))
     runs = yield from _all(RunPager(ask, server, read_page))
     root = next((run for run in runs if str(run.id) == asked), None)
     if root is None:
