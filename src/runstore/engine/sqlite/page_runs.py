@@ -34,6 +34,7 @@ _NOT_OF_RUN = {  # columns for filters alone, and ids, which the dotted order ha
     "id", "trace_id", "parent_id", "is_root", "latency_us", "present", "prompt_tokens",
     "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost",
 }  # fmt: skip
+_FRAME_BYTE = MAGIC[0]  # no JSON begins with it either
 _WIDTH = len(RUN_COLUMNS) + 1  # of a row, before its payloads
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
@@ -69,7 +70,7 @@ class _Packed:
         for column, one in zip(columns, stored, strict=True):
             if one is None:
                 continue
-            if one[:4] == MAGIC:
+            if one[0] == _FRAME_BYTE:
                 size += unpacked_bytes(one)
                 self._frames.append(one)
                 self._runs.append(run)

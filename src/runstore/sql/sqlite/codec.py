@@ -5,7 +5,7 @@ stored payload tells by itself how it is to be read.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import zstandard
@@ -85,9 +85,8 @@ class Codec:
         return known[dictionary_id]
 
 
-def unpacked_bytes(frame: bytes) -> int:
-    """How many the payload in a frame has. Raises zstandard.ZstdError for what is none."""
-    return zstandard.frame_content_size(frame)
+# Of a frame: how many bytes its payload has. Raises zstandard.ZstdError for what is no frame.
+unpacked_bytes: Callable[[bytes], int] = zstandard.frame_content_size
 
 
 def train(samples: list[bytes | bytearray | memoryview], dictionary_bytes: int) -> bytes:
