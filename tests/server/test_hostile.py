@@ -27,6 +27,7 @@ from runstore.limits import (
 )
 from runstore.server.app import create_app
 from runstore.settings import Settings
+from tests.server.documented import assert_documented
 from tests.server.live import serve
 from tests.server.wirerun import BOUNDARY, MULTIPART, json_part, multipart, multipart_run, run, uid
 
@@ -298,6 +299,7 @@ def test_a_hostile_request_is_answered_and_the_server_stays_sound(
     answer = server.request(ask.method, ask.path, content=ask.body, headers=ask.headers)
     assert answer.status_code == ask.status, answer.text[:300]
     assert "set-cookie" not in answer.headers
+    assert_documented(ask.method, ask.path, answer)
     if ask.status >= 400:
         assert answer.json()["detail"]
     assert_sound(server)
