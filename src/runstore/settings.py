@@ -36,7 +36,7 @@ class Settings:
     api_key_hashes: tuple[str, ...] = ()
     prices: Path | None = None  # entries that come before the shipped price table
     log_level: str = "info"
-    ingest_processes: int | None = None  # None: one less than cores, at most INGEST_PROCESSES_MAX
+    ingest_processes: int | None = None  # None: one a core, at most INGEST_PROCESSES_MAX
     insecure: bool = False  # beyond loopback without keys
 
     @property
@@ -48,7 +48,8 @@ class Settings:
     def ingest_process_count(self) -> int:
         if self.ingest_processes is not None:
             return self.ingest_processes
-        return min((os.cpu_count() or 1) - 1, INGEST_PROCESSES_MAX)
+        cores = os.cpu_count() or 1
+        return 0 if cores == 1 else min(cores, INGEST_PROCESSES_MAX)
 
 
 def key_hash(key: str) -> str:
