@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstore import F
@@ -219,7 +219,6 @@ def compiled(text: str) -> Node:
     return node
 
 
-@settings(max_examples=60, deadline=None)
 @given(expressions(), st.lists(made.facts(), min_size=1, max_size=4))
 def test_an_expression_means_what_its_parts_mean(
     expression: tuple[Expression, Meaning], runs: list[Facts]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runstore.model.run import RunMessage
 from runstore.model.usage import PICO_PER_USD, Sums, add, as_sums
 from tests.conformance.ask import Asked
 from tests.conformance.conftest import NewStore
+from tests.examples import examples
 from tests.model.make import T0, S, bare, create, patch, rid
 
 
@@ -132,11 +133,7 @@ def forests(draw: st.DrawFn) -> Forest:
     return Forest(draw(st.permutations(messages)), usage, paths)
 
 
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(15, allow=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(forest=forests(), cuts=st.sets(st.integers(0, 16)))
 def test_totals_are_exact_under_every_order_of_arrival(
     new_store: NewStore, forest: Forest, cuts: set[int]
@@ -157,11 +154,7 @@ def test_totals_are_exact_under_every_order_of_arrival(
         assert store.read(number).totals == expected
 
 
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(15, allow=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     parents=st.lists(st.integers(0, 6), min_size=1, max_size=6),
     random=st.randoms(use_true_random=False),

@@ -1,6 +1,7 @@
 """Which way of reading a query takes, and that each is exact where order of arrival misleads."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,6 +23,7 @@ from runstore.plan.build import build_plan
 PROJECT = "00000000-0000-4000-9000-000000000000"
 RUNS = 1_500  # a dozen zones of 128
 NOW_US = 1_800_000_000_000_000
+PAGE, PAGES = 37, 4
 NARROW = frozenset({"id"})
 
 
@@ -136,22 +138,21 @@ def test_every_page_is_the_oracles_in_whatever_order_runs_arrived(
     pair: tuple[MemoryEngine, SqliteEngine], asked: dict[str, object]
 ) -> None:
     memory, sqlite = pair
-    after = None
-    for _ in range(4):
-        query = RunQuery(
-            project_ids=(PROJECT,),
-            limit=37,
-            after=after,
-            select=NARROW,
-            **asked,  # type: ignore[arg-type]
-        )
-        plan = build_plan(query)
-        wanted, got = memory.fetch_runs(plan), sqlite.fetch_runs(plan)
-        assert [run.id for run in got.runs] == [run.id for run in wanted.runs]
-        assert (got.has_next, got.has_previous) == (wanted.has_next, wanted.has_previous)
-        if not wanted.has_next:
-            break
-        after = Position(wanted.runs[-1].start_us, wanted.runs[-1].id)
+    query = RunQuery(
+        project_ids=(PROJECT,),
+        limit=PAGE * PAGES,
+        select=NARROW,
+        **asked,  # type: ignore[arg-type]
+    )
+    wanted = memory.fetch_runs(build_plan(query))
+    for at in range(0, max(1, len(wanted.runs)), PAGE):
+        last = wanted.runs[at - 1] if at else None
+        after = None if last is None else Position(last.start_us, last.id)
+        got = sqlite.fetch_runs(build_plan(replace(query, limit=PAGE, after=after)))
+        page = wanted.runs[at : at + PAGE]
+        assert [run.id for run in got.runs] == [run.id for run in page]
+        has_next = wanted.has_next or at + PAGE < len(wanted.runs)
+        assert (got.has_next, got.has_previous) == (has_next, at > 0)
 
 
 @pytest.fixture(scope="module")

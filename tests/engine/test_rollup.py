@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runstore.engine.memory import MemoryEngine
@@ -25,6 +25,7 @@ from runstore.model.times import text_from_us
 from runstore.plan.build import build_scope
 from runstore.plan.plan import StatsPlan
 from tests.engine.history import HOUR, HOURS, PROJECTS, History, grown, limits
+from tests.examples import examples
 from tests.model.make import T0, create, rid
 
 FILTERS = (
@@ -36,9 +37,7 @@ FILTERS = (
     "eq(run_type, null)",
     "neq(error, null)",
 )
-FEW = settings(
-    max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+FEW = examples(150, allow=HealthCheck)
 
 
 # Histograms.

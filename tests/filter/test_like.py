@@ -1,10 +1,11 @@
 """like patterns, against a matcher that tries everything."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstore.filter.like import like_regex, like_test, pieces, without_wildcard
+from tests.examples import examples
 
 
 def slow(pattern: list[tuple[bool, str]], text: str) -> bool:
@@ -19,7 +20,7 @@ def slow(pattern: list[tuple[bool, str]], text: str) -> bool:
     return text.startswith(said) and slow(rest, text[len(said) :])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text("ab%_\\\n", max_size=7), st.text("ab%_\\\n", max_size=8))
 def test_like_means_what_its_definition_says(pattern: str, text: str) -> None:
     assert like_test(pattern)(text) == slow(pieces(pattern), text)

@@ -1,6 +1,6 @@
 """What holds for every filter and every run."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstore.filter.check import check, compile_filter
@@ -12,15 +12,12 @@ from runstore.filter.unparse import unparse
 from runstore.model.facts import Facts
 from tests.filter.strategies import facts, nodes, texts
 
-FEW = settings(max_examples=60, deadline=None)
-
 
 def written(node: Node) -> str:
     """Equality of trees, with 1, 1.0 and true kept apart."""
     return repr(node)
 
 
-@FEW
 @given(nodes())
 def test_a_printed_filter_reads_as_the_same_tree(node: Node) -> None:
     again = compile_filter(unparse(node))
@@ -28,7 +25,6 @@ def test_a_printed_filter_reads_as_the_same_tree(node: Node) -> None:
     assert written(again) == written(node), unparse(node)
 
 
-@FEW
 @given(texts(), st.lists(facts(), min_size=1, max_size=3))
 def test_rewriting_keeps_the_meaning(text: str, runs: list[Facts]) -> None:
     node = check(parse(text), text)
@@ -37,14 +33,12 @@ def test_rewriting_keeps_the_meaning(text: str, runs: list[Facts]) -> None:
         assert matches(smaller, run) == matches(node, run), text
 
 
-@FEW
 @given(texts())
 def test_rewriting_twice_changes_nothing_more(text: str) -> None:
     once = rewrite(check(parse(text), text))
     assert written(rewrite(once)) == written(once)
 
 
-@FEW
 @given(nodes(3), nodes(3), facts())
 def test_logic_is_two_valued(one: Node, other: Node, run: Facts) -> None:
     left, right = matches(one, run), matches(other, run)

@@ -6,20 +6,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runstore.engine.sqlite import arrival, finder, stats
 from runstore.model.query import RunQuery
+from tests.examples import examples
 from tests.filter import strategies as words
 from tests.oracle.compare import Pair, load, same_stats, same_walk
 from tests.oracle.forests import PROJECT_IDS, forest
 from tests.oracle.strategies import queries
 
 SEEDS = (1, 2, 3)
-FEW = settings(
-    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
 
 
 @contextmanager
@@ -49,7 +47,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pair]]:
         pair.close()
 
 
-@FEW
+@examples(100, allow=HealthCheck)
 @given(place=st.integers(0, len(SEEDS) - 1), query=queries())
 def test_every_page_of_a_random_query_is_the_oracles(
     pairs: list[Pair], place: int, query: RunQuery
@@ -57,7 +55,7 @@ def test_every_page_of_a_random_query_is_the_oracles(
     same_walk(pairs[place], query)
 
 
-@FEW
+@examples(100, allow=HealthCheck)
 @given(place=st.integers(0, len(SEEDS) - 1), query=queries())
 def test_every_way_of_reading_gives_the_same_pages(
     pairs: list[Pair], place: int, query: RunQuery
@@ -66,7 +64,7 @@ def test_every_way_of_reading_gives_the_same_pages(
         same_walk(pairs[place], query)
 
 
-@settings(FEW, max_examples=60)
+@examples(50, allow=HealthCheck)
 @given(
     place=st.integers(0, len(SEEDS) - 1),
     query=queries(),
@@ -80,7 +78,7 @@ def test_stats_of_a_random_query_are_the_oracles(
         same_stats(pairs[place], query, group, "k" if group == "metadata" else None)
 
 
-@settings(FEW, max_examples=15)
+@examples(15, allow=HealthCheck)
 @given(seed=st.integers(0, 10_000))
 def test_runs_told_in_any_order_add_up_to_the_same(seed: int) -> None:
     with TemporaryDirectory() as folder:
@@ -89,7 +87,7 @@ def test_runs_told_in_any_order_add_up_to_the_same(seed: int) -> None:
         pair.close()
 
 
-@settings(FEW, max_examples=60)
+@examples(50, allow=HealthCheck)
 @given(text=words.texts(), place=st.integers(0, len(SEEDS) - 1))
 def test_a_filter_and_its_complement_part_the_runs(
     pairs: list[Pair], text: str, place: int

@@ -33,15 +33,15 @@ def run(number: int, parent: int | None = None, **fields: Any) -> dict[str, Any]
 
 def multipart(*parts: tuple[str, bytes, str]) -> bytes:
     """(name, content, content type) each."""
-    body = b""
+    pieces: list[bytes] = []
     for name, content, content_type in parts:
-        body += (
+        head = (
             f"--{BOUNDARY}\r\n"
             f'Content-Disposition: form-data; name="{name}"\r\n'
             f"Content-Type: {content_type}; length={len(content)}\r\n\r\n"
-        ).encode()
-        body += content + b"\r\n"
-    return body + f"--{BOUNDARY}--\r\n".encode()
+        )
+        pieces += (head.encode(), content, b"\r\n")
+    return b"".join([*pieces, f"--{BOUNDARY}--\r\n".encode()])
 
 
 def json_part(name: str, value: Any) -> tuple[str, bytes, str]:

@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from runstore.filter.check import compile_filter
 from runstore.filter.fields import ROWS, Field, Kind
 from runstore.filter.tree import Node
 from runstore.sql.sqlite.columns import ANSWERED_BY_RUNS_TIME, COLUMNS, DETAIL_PREFIXES
 from runstore.sql.sqlite.predicate import Conditions, Params
+from tests.examples import examples
 from tests.filter import strategies as words
 from tests.sql.cases import AGO, ID, asked, node, not_asked, walk
 
@@ -45,7 +46,7 @@ def test_what_runs_time_answers_are_columns() -> None:
     assert set(COLUMNS) >= ANSWERED_BY_RUNS_TIME
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(100, allow=HealthCheck)
 @given(tree=words.nodes())
 def test_no_value_ever_stands_in_the_text(tree: Node) -> None:
     for ask in (asked, not_asked):
