@@ -13,6 +13,7 @@ assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's defaul
 # Queries.
 PAGE_RUNS_MAX = 1_000  # runs per answer of POST /runs/query
 PAGE_BYTES_MAX = 20 * MIB  # bytes per answer; a page is cut, with a cursor, past it
+DEFERRED_RUNS = 100  # of a page, made into JSON when one is read: about 2 ms at a time
 PAGE_RUNS_DEFAULT = 100  # what the wire promises when `limit` is not given
 QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits
 QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
@@ -49,6 +50,7 @@ HEAD_BYTES_MAX = 64 * 1024  # request line and headers; a link to an attachment 
 HEAD_SECONDS_MAX = 30.0  # for a whole head, whoever sends it byte by byte
 BODY_SILENCE_SECONDS_MAX = 60.0  # between two pieces of a body; slow lines send something
 UNREAD_SECONDS_MAX = 30.0  # of a body that was refused already, so that its sender hears why
+UNSENT_SECONDS_MAX = 300.0  # without a byte of an answer being read: nobody is there
 GC_OBJECTS = 50_000  # objects made and not freed before cycles are looked for; about 10 MB
 STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be

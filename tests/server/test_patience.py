@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +29,8 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Of a server that has hardly any patience."""
     for name in ("HEAD_SECONDS_MAX", "UNREAD_SECONDS_MAX", "_LOOK_SECONDS"):
         monkeypatch.setattr(f"runstore.server.protocol.{name}", 0.2)
-    monkeypatch.setattr("runstore.server.protocol.BODY_SILENCE_SECONDS_MAX", 1.0)
+    for name in ("BODY_SILENCE_SECONDS_MAX", "UNSENT_SECONDS_MAX"):
+        monkeypatch.setattr(f"runstore.server.protocol.{name}", 1.0)
     with serve(MemoryEngine(), tmp_path) as server:
         yield int(server.url.rpartition(":")[2])
 
@@ -119,6 +121,39 @@ def test_a_second_request_that_stops_does_not_spoil_the_answer_to_the_first(port
             assert piece is not None, "it was cut off"
             got += piece
     assert b"HTTP/1.1" not in got
+
+
+LARGE_BYTES = 8_000_000  # more than two sockets hold
+LARGE = run(7, inputs={"text": "x" * LARGE_BYTES})
+ASK = json.dumps({"id": LARGE["id"]}).encode()
+QUERY = b"POST /runs/query HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(ASK) + ASK
+
+
+def test_who_reads_nothing_of_an_answer_does_not_keep_it_in_memory(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    assert requests.post(f"{url}/runs", json=LARGE, timeout=10).status_code == 202
+    with connected(port) as connection:
+        connection.sendall(QUERY)
+        for _ in range(3):  # as long as the server is patient, three times
+            with connected(port) as other:
+                other.sendall(CREATE % 999 + b"\r\n{")
+                received(other, b"")
+        got, is_over = received(connection, b"")
+    assert is_over
+    assert 0 < len(got) < LARGE_BYTES
+
+
+def test_who_reads_an_answer_slowly_gets_it(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    assert requests.post(f"{url}/runs", json=LARGE, timeout=10).status_code == 202
+    with connected(port) as connection:
+        connection.sendall(QUERY)
+        size = 0
+        while size < LARGE_BYTES:
+            piece = connection.recv(200_000)
+            size += len(piece)
+            assert piece, "it was cut off"
+            time.sleep(DRIP_SECONDS)
 
 
 def connected(port: int) -> socket.socket:

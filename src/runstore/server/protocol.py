@@ -9,6 +9,7 @@ unread      what comes of a body after      UNREAD_SECONDS_MAX in all
             its answer
 idle        between two requests            uvicorn's keep-alive of 5 s
 working     while we make the answer        no bound here: queries and ingest have their own
+unsent      while nothing of it is read     UNSENT_SECONDS_MAX; a page may hold 20 MiB
 
 Where the answer has not begun, the client is told: 408.
 """
@@ -24,6 +25,7 @@ from runstore.limits import (
     HEAD_BYTES_MAX,
     HEAD_SECONDS_MAX,
     UNREAD_SECONDS_MAX,
+    UNSENT_SECONDS_MAX,
 )
 
 _LOOK_SECONDS: Final = 5.0  # at least so often, or a new phase would be noticed late
@@ -35,6 +37,8 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes: int | None = 0  # of the head that is arriving; None: a body is
     _is_whole = True  # whether the last request's body has come
     _since = 0.0  # loop time: the phase began, or the body's last piece came
+    _unsent = 0  # bytes of answers that wait for the client, when we last looked
+    _unsent_since = 0.0  # loop time: they have not become fewer since
     _look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -95,9 +99,21 @@ class BoundedHttp(HttpToolsProtocol):
         self._look = self.loop.call_later(seconds, self._look_at_it)
 
     def _look_at_it(self) -> None:
-        if self.transport.is_closing():
-            return
         now = self.loop.time()
+        if self._is_stuck(now):
+            self.transport.abort()
+        elif self.transport.is_closing():
+            self._look_in(_LOOK_SECONDS)  # until the last bytes of an answer are out
+        else:
+            self._look_at_phase(now)
+
+    def _is_stuck(self, now: float) -> bool:
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        if not self._unsent or self._unsent < before or not before:
+            self._unsent_since = now
+        return now - self._unsent_since >= UNSENT_SECONDS_MAX
+
+    def _look_at_phase(self, now: float) -> None:
         allowed = self._seconds_max()
         if allowed is None:
             self._since = now  # the client's time begins when ours is over
@@ -108,6 +124,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._look_in(min(left, _LOOK_SECONDS))
         else:
             self._hang_up()
+            self._look_in(_LOOK_SECONDS)
 
     def _hang_up(self) -> None:
         """With a word, unless nothing has been asked, or an answer is under way."""
