@@ -1,6 +1,7 @@
 """Random filters and random runs that share one small vocabulary, so that they meet often."""
 
 import json
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from runstore.model.jsontext import encode
 from runstore.model.run import JsonText, Run
 from runstore.model.times import US_PER_S, text_from_us
 
-# The vocabulary. Other suites build their runs from it too.
+# The vocabulary. Other suites build their runs from it too. Strategies are made once: making one
+# takes longer than drawing from it.
 IDS = tuple(f"00000000-0000-4000-8000-{number:012d}" for number in range(8))
 NAMES = ("agent", "Agent", "search tool", "ChatOpenAI", "strasse", "Straße", "50%", "a_b", "")
 RUN_TYPES = ("llm", "chain", "tool")
@@ -218,11 +220,13 @@ def searches() -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def conditions() -> st.SearchStrategy[str]:
     """Filters without or, not and nesting."""
     return st.one_of(attribute_tests(), entry_tests(), path_tests(), tag_tests(), searches())
 
 
+@cache
 def texts(max_leaves: int = 6) -> st.SearchStrategy[str]:
     """Valid filter texts."""
 
@@ -238,6 +242,7 @@ def texts(max_leaves: int = 6) -> st.SearchStrategy[str]:
     return st.recursive(conditions(), deeper, max_leaves=max_leaves)
 
 
+@cache
 def nodes(max_leaves: int = 6) -> st.SearchStrategy[Node]:
     """Checked and rewritten trees, as an engine gets them."""
 
@@ -249,6 +254,7 @@ def nodes(max_leaves: int = 6) -> st.SearchStrategy[Node]:
     return texts(max_leaves).map(compiled)
 
 
+@cache
 def payloads() -> st.SearchStrategy[JsonText | None]:
     """JSON objects with the vocabulary's keys, nested, multi-valued, with nulls and empties."""
     leaves = st.one_of(st.none(), st.sampled_from(VALUES))
@@ -264,12 +270,14 @@ def payloads() -> st.SearchStrategy[JsonText | None]:
     return st.one_of(st.none(), objects.map(encode))
 
 
+@cache
 def extras() -> st.SearchStrategy[JsonText | None]:
     objects = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=3)
     extra = st.builds(lambda rest, metadata: {**rest, "metadata": metadata}, objects, objects)
     return st.one_of(st.none(), st.one_of(objects, extra).map(encode))
 
 
+@cache
 def records(run_id: str = IDS[0]) -> st.SearchStrategy[list[Feedback]]:
     """The feedback of one run."""
     record = st.builds(
@@ -287,6 +295,7 @@ def records(run_id: str = IDS[0]) -> st.SearchStrategy[list[Feedback]]:
     return st.lists(record, max_size=3)
 
 
+@cache
 def totals() -> st.SearchStrategy[dict[str, tuple[int, int]]]:
     counters = {
         **dict.fromkeys(("total_tokens", "prompt_tokens"), TOKEN_COUNTS),
@@ -303,12 +312,17 @@ def totals() -> st.SearchStrategy[dict[str, tuple[int, int]]]:
     )
 
 
+@cache
+def or_none(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.none(), st.sampled_from(values))
+
+
 @st.composite
 def facts(draw: st.DrawFn) -> Facts:
     """One run with its feedback; nulls are frequent."""
 
     def maybe(values: tuple[Any, ...]) -> Any:
-        return draw(st.one_of(st.none(), st.sampled_from(values)))
+        return draw(or_none(values))
 
     start_us = draw(st.sampled_from(STARTS_US))
     latency_us = maybe(LATENCIES_US)
