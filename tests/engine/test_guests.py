@@ -44,7 +44,7 @@ def write(engine: SqliteEngine, *numbers: int) -> None:
 
 def runs(engine: SqliteEngine) -> list[Run]:
     select = frozenset({"name", "inputs"})
-    return engine.fetch_runs(build_plan(RunQuery(limit=1_000, select=select))).runs
+    return list(engine.fetch_runs(build_plan(RunQuery(limit=1_000, select=select))).runs)
 
 
 def names(engine: SqliteEngine) -> set[str | None]:

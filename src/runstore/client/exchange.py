@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from runstore.client.http import HttpRequest, HttpResponse
+from runstore.client.http import HandedPage, HttpRequest, HttpResponse
 from runstore.client.problems import code_from, error_from
 from runstore.client.retry import Fault, Outcome, seconds_to_wait
 from runstore.errors import ConnectionFailed, RequestTimeout, RunstoreError
@@ -39,6 +39,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    page: HandedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def exchange(request: HttpRequest, target: str) -> Exchange:
         reply = yield Attempt()
         assert isinstance(reply, Answer | Failure)
         if isinstance(reply, Answer) and 200 <= reply.status < 300:
-            return HttpResponse(reply.status, reply.body, reply.headers)
+            return HttpResponse(reply.status, reply.body, reply.headers, reply.page)
         tick = yield Ask()
         assert isinstance(tick, Tick)
         wait_s = seconds_to_wait(

@@ -23,6 +23,19 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     timeout_s: float | None = None  # None: the client's
     is_repeatable: bool = True  # may be sent again after a fault of the connection
+    takes_page: bool = False  # of an answer made in this process, `page` will do for its body
+
+
+class HandedPage(Protocol):
+    """A page of runs from this process, whose JSON is made when it is read."""
+
+    cursors: Mapping[str, str | None]  # "next", "prev"
+    parsed_query: str | None
+
+    def __len__(self) -> int: ...
+
+    def run_json(self, number: int) -> bytes:
+        """What the answer has of this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class HttpResponse:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    page: HandedPage | None = None  # instead of the body, if the request takes it
 
 
 Steps = Generator[HttpRequest, HttpResponse, T]

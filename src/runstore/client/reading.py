@@ -1,10 +1,12 @@
 """Answers -> runs that know where they came from: their url, and how their attachments are read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runstore.client.attachments import Fetch
 from runstore.client.calls.runs import PageRead
-from runstore.client.run import Run, RunPage, decode_page, decode_run
+from runstore.client.http import HttpResponse
+from runstore.client.record import end_of
+from runstore.client.run import Run, RunPage, decode_page, decode_run, page_later, run_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,14 @@ class RunReader:
     def run(self, body: bytes) -> Run:
         return decode_run(body, host_url=self.host_url, fetch=self.fetch)
 
-    def page(self, body: bytes, runs_max: int | None) -> PageRead[RunPage]:
-        page = decode_page(body, host_url=self.host_url, fetch=self.fetch)
-        if runs_max is not None and len(page.runs) > runs_max:
-            page = replace(page, runs=page.runs[:runs_max])
+    def page(self, answer: HttpResponse, runs_max: int | None) -> PageRead[RunPage]:
+        if answer.page is not None:
+            page = run_page(answer.page, host_url=self.host_url, fetch=self.fetch)
+        elif runs_max is None and (end := end_of(answer.body)) is not None:
+            page = page_later(answer.body, end, host_url=self.host_url, fetch=self.fetch)
+            return PageRead(page, 1, page.next_cursor)
+        else:
+            page = decode_page(answer.body, host_url=self.host_url, fetch=self.fetch)
+        if runs_max is not None:
+            del page.runs[runs_max:]
         return PageRead(page, len(page.runs), page.next_cursor)

@@ -27,6 +27,14 @@ class Page(msgspec.Struct, gc=False):
         return (self.cursors or {}).get(name) or None
 
 
+class End(msgspec.Struct, gc=False):
+    """What follows the runs in an answer of POST /runs/query."""
+
+    cursors: dict[str, str | None] | None = None
+    parsed_query: str | None = None
+    runs: msgspec.Raw = ABSENT
+
+
 class Record(msgspec.Struct, gc=False):
     """Names are the wire's. Times and ids are text, costs and payloads JSON until asked for.
 
@@ -108,5 +116,24 @@ class Lenient(Generic[T]):
             return self._strict.decode(mended)
 
 
+def end_of(body: bytes) -> End | None:
+    """The end of an answer with runs, found without reading them; None: it has to be read.
+
+    What begins at the last `"cursors"` and is a whole object by itself is the end of the outermost
+    one: the quotes in a text are escaped, and an inner object does not close last.
+    """
+    at = body.rfind(_BEFORE_END)
+    if at < 0 or not body.startswith(_BEGINNING):
+        return None
+    try:
+        end = _END.decode(b"{" + body[at + 2 :])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return None if end.runs else end
+
+
+_BEGINNING = b'{"runs":[{'
+_BEFORE_END = b'],"cursors":'
+_END = msgspec.json.Decoder(End)
 SCAN = Lenient(Page)
 RECORD = Lenient(Record)

@@ -5,10 +5,10 @@ them is read, and each is converted when it is read itself, once. Measured with 
 run to go through a page, 9 more when the first field of a run is read, 1 for each further one.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -16,7 +16,8 @@ import msgspec
 import orjson
 
 from runstore.client.attachments import Attachment, Fetch, attachments_of
-from runstore.client.record import ABSENT, RECORD, SCAN, Record
+from runstore.client.http import HandedPage
+from runstore.client.record import ABSENT, RECORD, SCAN, End, Page, Record
 from runstore.errors import UnexpectedAnswer
 
 
@@ -87,9 +88,13 @@ class Run:
     __slots__ = ("__dict__", "_fetch", "_host_url", "_json")
 
     def __init__(
-        self, json: bytes, *, host_url: str | None = None, fetch: Fetch | None = None
+        self,
+        json: bytes | Callable[[], bytes],
+        *,
+        host_url: str | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
-        """`json` is one run as the wire has it. A field that is wrong raises when it is read."""
+        """`json` is one run as the wire has it, or makes that. A wrong field raises when read."""
         self._json = json
         self._host_url = host_url
         self._fetch = fetch
@@ -114,12 +119,14 @@ class Run:
         """The fields, found once."""
         found = self.__dict__.get("_found")
         if found is None:
-            found = self.__dict__["_found"] = RECORD.decode(self._json)
+            found = self.__dict__["_found"] = RECORD.decode(self.raw_json)
         return found
 
     @property
     def raw_json(self) -> bytes:
         """The run as it came, JSON. Assignments do not change it."""
+        if not isinstance(self._json, bytes):
+            self._json = self._json()
         return self._json
 
     @property
@@ -227,7 +234,7 @@ class Run:
     def __getstate__(self) -> tuple[bytes, str | None, dict[str, Any]]:
         """Without the connection, and without what can be found again."""
         touched = {name: value for name, value in self.__dict__.items() if name != "_found"}
-        return self._json, self._host_url, touched
+        return self.raw_json, self._host_url, touched
 
     def __setstate__(self, state: tuple[bytes, str | None, dict[str, Any]]) -> None:
         self._json, self._host_url, touched = state
@@ -235,14 +242,34 @@ class Run:
         self.__dict__.update(touched)
 
 
-@dataclass(frozen=True, slots=True)
 class RunPage:
-    """What one POST /runs/query answered. A cursor is None where there is nothing further."""
+    """What one POST /runs/query answered. A cursor is None where there is nothing further.
 
-    runs: list[Run]
-    next_cursor: str | None
-    prev_cursor: str | None
-    parsed_query: str | None  # the filter that `query` became
+    `parsed_query` is the filter that `query` became.
+    """
+
+    __slots__ = ("_make", "_runs", "next_cursor", "parsed_query", "prev_cursor")
+
+    def __init__(
+        self,
+        make: Callable[[], list[Run]],
+        cursors: Mapping[str, str | None] | None,
+        parsed_query: str | None,
+    ) -> None:
+        """`make` is called when the runs are looked at: the next page can be asked for before."""
+        self._make: Callable[[], list[Run]] | None = make
+        self._runs: list[Run] = []
+        found = cursors or {}
+        self.next_cursor = found.get("next") or None
+        self.prev_cursor = found.get("prev") or None
+        self.parsed_query = parsed_query
+
+    @property
+    def runs(self) -> list[Run]:
+        """Raises UnexpectedAnswer when the answer had something else for them."""
+        if self._make is not None:
+            self._runs, self._make = self._make(), None
+        return self._runs
 
 
 def decode_page(body: bytes, *, host_url: str | None = None, fetch: Fetch | None = None) -> RunPage:
@@ -250,16 +277,36 @@ def decode_page(body: bytes, *, host_url: str | None = None, fetch: Fetch | None
 
     Runs hold copies of their own JSON, so one that is kept does not keep its page.
     """
+    page = _scan(body)
+    runs = [Run(bytes(one), host_url=host_url, fetch=fetch) for one in page.runs]
+    return RunPage(lambda: runs, page.cursors, page.parsed_query)
+
+
+def page_later(
+    body: bytes, end: End, *, host_url: str | None = None, fetch: Fetch | None = None
+) -> RunPage:
+    """As `decode_page`, of a body whose end is known; the rest is read when it is wanted."""
+
+    def runs() -> list[Run]:
+        return [Run(bytes(one), host_url=host_url, fetch=fetch) for one in _scan(body).runs]
+
+    return RunPage(runs, end.cursors, end.parsed_query)
+
+
+def _scan(body: bytes) -> Page:
     try:
-        page = SCAN.decode(body)
+        return SCAN.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnexpectedAnswer(f"not a page of runs: {error}") from error
-    return RunPage(
-        [Run(bytes(one), host_url=host_url, fetch=fetch) for one in page.runs],
-        page.cursor("next"),
-        page.cursor("prev"),
-        page.parsed_query,
-    )
+
+
+def run_page(
+    page: HandedPage, *, host_url: str | None = None, fetch: Fetch | None = None
+) -> RunPage:
+    """Runs that ask for their JSON when they are touched. One that is not keeps its page."""
+    json = page.run_json
+    runs = [Run(partial(json, at), host_url=host_url, fetch=fetch) for at in range(len(page))]
+    return RunPage(lambda: runs, page.cursors, page.parsed_query)
 
 
 def decode_run(body: bytes, *, host_url: str | None = None, fetch: Fetch | None = None) -> Run:

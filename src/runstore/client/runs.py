@@ -62,7 +62,12 @@ class _Runs:
 
     def _first(self) -> RunPager[RunPage]:
         limit = 1 if self._ask.limit is None else min(1, self._ask.limit)
-        return RunPager(replace(self._ask, limit=limit), self._server, self._read_page)
+        ask = replace(self._ask, limit=limit)
+        return RunPager(ask, self._server, self._read_page, takes_pages=True)
+
+    def _pager(self, read: ReadPage[P]) -> RunPager[P]:
+        takes_pages = read == self._read_page
+        return RunPager(self._ask, self._server, read, takes_pages=takes_pages)
 
 
 class AsyncRuns(_Runs, AsyncIterator[Run]):
@@ -164,7 +169,7 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
                     yield run
 
     async def _walk_pages(self, read: ReadPage[P]) -> AsyncGenerator[P, None]:
-        pager = RunPager(self._ask, self._server, read)
+        pager = self._pager(read)
         self._cursor = pager.cursor
         coming: asyncio.Task[P | None] | None = None
         page = await self._call(pager.next_page())
@@ -275,7 +280,7 @@ class Runs(_Runs, Iterator[Run]):
             yield from page.runs
 
     def _walk_pages(self, read: ReadPage[P]) -> Iterator[P]:
-        pager = RunPager(self._ask, self._server, read)
+        pager = self._pager(read)
         self._cursor = pager.cursor
         page = self._call(pager.next_page())
         while page is not None:

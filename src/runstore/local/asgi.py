@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from runstore.client.http import HttpRequest
+from runstore.client.http import HandedPage, HttpRequest
+from runstore.wire.deferred import EXTENSION
 
 Message = MutableMapping[str, Any]
 App = Callable[
@@ -42,6 +43,7 @@ class AppCall:
         self._room = asyncio.Event()  # for another piece
         self._gone = asyncio.Event()  # nobody waits for the answer any longer
         self._has_sent = False
+        self.page: HandedPage | None = None  # once the app has ended, if it gave one for a body
         self.task = asyncio.create_task(self._run(app))
         self.task.add_done_callback(self._done)
 
@@ -109,6 +111,8 @@ class AppCall:
             self._more.set()
         elif message["type"] == "http.response.body" and message.get("body"):
             await self._put(message["body"])
+        elif message["type"] == EXTENSION:
+            self.page = message["page"]
 
     async def _put(self, piece: bytes) -> None:
         while len(self._pieces) >= PIECES_WAITING and not self._gone.is_set():
@@ -139,4 +143,5 @@ def scope_of(request: HttpRequest) -> Message:
         "client": None,
         "server": None,
         "state": {},
+        "extensions": {EXTENSION: {}} if request.takes_page else {},
     }

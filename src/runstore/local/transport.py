@@ -156,7 +156,8 @@ async def _attempt(opened: OpenFolder, request: HttpRequest) -> Answer | Failure
             call = await opened.ask(request)
             try:
                 head = await call.head()
-                return Answer(head.status, head.headers, await call.body())
+                body = await call.body()
+                return Answer(head.status, head.headers, body, call.page)
             finally:
                 call.leave()
     except TimeoutError:

@@ -1,5 +1,6 @@
 """What a caller asks of runs, and the page he gets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runstore.limits import PAGE_RUNS_DEFAULT
@@ -53,7 +54,7 @@ class Page:
     right below it by start and id, all runs below it in dotted order.
     """
 
-    runs: list[Run] = field(default_factory=list)
+    runs: Sequence[Run] = field(default_factory=list)
     has_next: bool = False
     has_previous: bool = False
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class RunPlan:
     `backward` the page just before `after` instead, still given in the order asked for
     `select`   fields of Run to fill, and names of EXTRA_FIELDS; id, trace_id, dotted_order,
                start_us, status, name, run_type, project_id always are
+    `deferred` the page's runs may be made when they are looked at, from any thread, at any time
     """
 
     scope: RunScope
@@ -42,6 +43,7 @@ class RunPlan:
     limit: int
     bytes_max: int = PAGE_BYTES_MAX
     select: frozenset[str]
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Use cases of runs: query, read one, count up, delete. Speaks domain on both sides."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from runstore.engine.base import Engine
@@ -30,15 +31,22 @@ class Runs:
         self._workers = workers
         self._deleted = deleted
 
-    async def query(self, query: RunQuery, use: Callable[[Page], Answer]) -> Answer:
+    async def query(
+        self, query: RunQuery, use: Callable[[Page], Answer], *, deferred: bool = False
+    ) -> Answer:
         """What `use` makes of one page, in the thread that fetched it.
+
+        `deferred`: its runs may be made when they are looked at.
 
         A project nobody knows has no runs: an empty page, not an error. Raises FilterError,
         QueryBudgetExceeded, Overloaded.
         """
 
         def fetch(seconds: float) -> Answer:
-            return use(self._engine.fetch_runs(build_plan(query), deadline_s=seconds))
+            plan = build_plan(query)
+            if deferred:
+                plan = replace(plan, deferred=True)
+            return use(self._engine.fetch_runs(plan, deadline_s=seconds))
 
         return await self._workers.run_within(fetch)
 

@@ -209,7 +209,7 @@ class Tail:
         plan = build_plan(replace(self._query, ids=ids, limit=len(ids)))
         page = self._engine.fetch_runs(replace(plan, bytes_max=TAIL_PAGE_BYTES), deadline_s=seconds)
         order = {run_id: place for place, run_id in enumerate(ids)}
-        page.runs.sort(key=lambda run: order[run.id])
+        page.runs = sorted(page.runs, key=lambda run: order[run.id])
         return use(page), [run.id for run in page.runs], not page.has_next
 
     async def _read(self, call: Callable[[float], Answer]) -> Answer:

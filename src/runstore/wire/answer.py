@@ -17,7 +17,15 @@ from runstore.wire.names import DEFAULT
 from runstore.wire.query import RunQueryBody
 from runstore.wire.template import AttachmentUrl, RunTemplate
 
-__all__ = ["AttachmentUrl", "details", "encode_page", "encode_run", "encode_runs"]
+__all__ = [
+    "AttachmentUrl",
+    "cursors",
+    "details",
+    "encode_page",
+    "encode_run",
+    "encode_runs",
+    "parsed_query",
+]
 
 
 def encode_run(
@@ -34,11 +42,15 @@ def encode_run(
 
 
 def encode_runs(
-    page: Page, select: frozenset[str], *, attachment_url: AttachmentUrl | None = None
+    page: Page,
+    select: frozenset[str],
+    *,
+    attachment_url: AttachmentUrl | None = None,
+    runs: Sequence[Run] | None = None,
 ) -> list[bytes]:
-    """Each run of a page by itself."""
-    template = RunTemplate(select, page, attachment_url)
-    return [b"".join(pieces) for pieces in zip(*template.columns(page.runs), strict=True)]
+    """Each run of a page by itself, or each of these `runs` of it."""
+    columns = RunTemplate(select, page, attachment_url).columns(page.runs if runs is None else runs)
+    return [b"".join(pieces) for pieces in zip(*columns, strict=True)]
 
 
 def encode_page(
@@ -46,9 +58,9 @@ def encode_page(
 ) -> bytes:
     """{"runs": [...], "cursors": {"next", "prev"}, "search_cursors": null, "parsed_query"}"""
     rest = {
-        "cursors": _cursors(page, asked),
+        "cursors": cursors(page, asked),
         "search_cursors": None,
-        "parsed_query": _parsed_query(asked.query.query),
+        "parsed_query": parsed_query(asked.query.query),
     }
     columns = RunTemplate(asked.select, page, attachment_url).columns(page.runs)
     columns.append([b","] * (len(page.runs) - 1) + [b""])
@@ -57,7 +69,8 @@ def encode_page(
     return b"".join((b'{"runs":[', *pieces, b"],", orjson.dumps(rest)[1:]))
 
 
-def _cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
+def cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
+    """{"next", "prev"}: what leads on from a page."""
     following = previous = None
     if page.runs:
         first, last = page.runs[0], page.runs[-1]
@@ -70,7 +83,7 @@ def _cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
     return {"next": following, "prev": previous}
 
 
-def _parsed_query(words: str | None) -> str | None:
+def parsed_query(words: str | None) -> str | None:
     """The filter that `query` became."""
     return None if words is None else f"search({orjson.dumps(words).decode()})"
 

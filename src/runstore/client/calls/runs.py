@@ -14,8 +14,8 @@ import orjson
 from runstore.client.asking import Id, Moment, RunAsk, as_id, as_ids, as_texts, as_time
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, decode, page_runs_max, resolved
-from runstore.client.http import HttpRequest, Steps
-from runstore.client.record import SCAN
+from runstore.client.http import HttpRequest, HttpResponse, Steps
+from runstore.client.record import SCAN, end_of
 from runstore.client.run import Run, decode_run
 from runstore.errors import NotFound, RunstoreError, UnexpectedAnswer
 from runstore.limits import EMPTY_PAGES_MAX, LANGSMITH_PAGE_RUNS, TRACES_DELETED_MAX
@@ -31,11 +31,11 @@ class PageRead(NamedTuple, Generic[P]):
     """What the walk has to know of a page, however it is decoded."""
 
     page: P
-    runs: int  # in it, of those that are wanted
+    runs: int  # in it, of those that are wanted; at least 1 of many, where all are
     next_cursor: str | None
 
 
-ReadPage = Callable[[bytes, int | None], PageRead[P]]
+ReadPage = Callable[[HttpResponse, int | None], PageRead[P]]
 """An answer, and how many runs of it are wanted at most -> a page. Raises UnexpectedAnswer."""
 
 
@@ -46,7 +46,14 @@ class PageBytes(NamedTuple):
     runs_max: int | None
 
 
-def read_bytes(body: bytes, runs_max: int | None) -> PageRead[PageBytes]:
+def read_bytes(answer: HttpResponse, runs_max: int | None) -> PageRead[PageBytes]:
+    if runs_max is None and (end := end_of(answer.body)) is not None:
+        return PageRead(PageBytes(answer.body, None), 1, (end.cursors or {}).get("next") or None)
+    return _counted(answer, runs_max)
+
+
+def _counted(answer: HttpResponse, runs_max: int | None) -> PageRead[PageBytes]:
+    body = answer.body
     try:
         found = SCAN.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -62,8 +69,12 @@ class RunPager(Generic[P]):
     server names no next page, at the limit, and when every id asked for was found.
     """
 
-    def __init__(self, ask: RunAsk, server: Server, read: ReadPage[P]) -> None:
+    def __init__(
+        self, ask: RunAsk, server: Server, read: ReadPage[P], *, takes_pages: bool = False
+    ) -> None:
+        """`takes_pages`: `read` knows answers that have a page for their body."""
         self._ask = ask
+        self._takes_pages = takes_pages
         self._server = server
         self._read = read
         self._fields: dict[str, Any] | None = None
@@ -106,8 +117,10 @@ class RunPager(Generic[P]):
         body = {**fields, "limit": size}
         if self.cursor is not None:
             body["cursor"] = self.cursor
-        answer = yield HttpRequest("POST", "/runs/query", body=orjson.dumps(body))
-        found = self._read(answer.body, self._remaining)
+        answer = yield HttpRequest(
+            "POST", "/runs/query", body=orjson.dumps(body), takes_page=self._takes_pages
+        )
+        found = self._read(answer, self._remaining)
         self._follow(found)
         return found
 
@@ -210,9 +223,9 @@ def count_runs(ask: RunAsk, server: Server) -> Steps[int]:
 def _count_by_walking(ask: RunAsk, server: Server) -> Steps[int]:
     count = 0
 
-    def read(body: bytes, runs_max: int | None) -> PageRead[PageBytes]:
+    def read(answer: HttpResponse, runs_max: int | None) -> PageRead[PageBytes]:
         nonlocal count
-        found = read_bytes(body, runs_max)
+        found = _counted(answer, runs_max)
         count += found.runs
         return found
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,13 @@ class Connection:
         except KeyError:
             load_dictionaries(self.raw, self._codec)
             return self._codec.unpack_all(frames)
+
+    def unpacker(self) -> Callable[[Sequence[bytes]], list[JsonText]]:
+        """`unpack_all` for what this snapshot has, from any thread, also when it has ended."""
+        rows: Any = self.raw.execute("SELECT count(*) FROM dictionaries").fetchall()
+        if rows[0][0] > self._codec.dictionaries:
+            load_dictionaries(self.raw, self._codec)
+        return self._codec.unpack_all
 
     def _unpack(self, stored: bytes | None) -> bytes | None:
         return None if stored is None else self.unpack(stored)

@@ -1,10 +1,13 @@
 """Keys of a page -> its runs, whole: one statement for runs and payloads, one for attachments.
 
-What runs of a page have in common is decoded once, and its payloads are unpacked in one go.
+A row becomes a Run when somebody looks at it. What runs of a page have in common is decoded once,
+and payloads are unpacked many in one go.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, overload
+
+import zstandard
 
 from runstore.engine.sqlite.candidates import Key
 from runstore.engine.sqlite.connections import Connection
@@ -15,12 +18,14 @@ from runstore.engine.sqlite.rows import (
     sums,
     tags_from,
 )
-from runstore.model.run import Attachment, Run
+from runstore.errors import StorageError
+from runstore.model.run import Attachment, JsonText, Run
 from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import MAGIC, unpacked_bytes
 from runstore.sql.sqlite.select import key_list
 
 V = TypeVar("V")
+UnpackAll = Callable[[Sequence[bytes]], list[JsonText]]
 
 _RUN_BYTES = 500  # about what a run takes in an answer besides its payloads
 # One statement for all runs of a page, in the order of the list. A payload not asked for is not
@@ -56,6 +61,64 @@ class _Known(dict[str, V]):
         return value
 
 
+class PageRuns(Sequence[Run]):
+    """Made of their rows when they are looked at, from any thread; best many at a time."""
+
+    def __init__(
+        self,
+        payloads: Sequence[str],
+        project_ids: Mapping[int, str],
+        unpack_all: UnpackAll,
+    ) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+        self._payloads, self._project_ids, self._unpack_all = payloads, project_ids, unpack_all
+        self._sums_of = _Known(sums).__getitem__
+        self._tags_of = _Known(tags_from).__getitem__
+        self._attachments: dict[int, list[Attachment]] = {}  # by rid
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        self._rows.append(row)
+
+    def attach(self, rid: int, file: Attachment) -> None:
+        self._attachments.setdefault(rid, []).append(file)
+
+    def reverse(self) -> None:
+        self._rows.reverse()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Run]: ...
+
+    def __getitem__(self, at: int | slice) -> Run | list[Run]:
+        """Raises StorageError for payloads that are damaged."""
+        return (
+            self._made(self._rows[at]) if isinstance(at, slice) else self._made([self._rows[at]])[0]
+        )
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self[:])
+
+    def _made(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
+        runs: list[Run] = []
+        packed = _Packed()
+        for row in rows:
+            fixed = row[:_WIDTH] if self._payloads else row
+            project_id = self._project_ids.get(fixed[-1])
+            rid, run = run_from_row(fixed, project_id, self._sums_of, self._tags_of)
+            if self._payloads:
+                packed.put(run, self._payloads, row[_WIDTH:])
+            if self._attachments:
+                run.attachments = tuple(self._attachments.get(rid, ()))
+            runs.append(run)
+        packed.unpack(self._unpack_all)
+        return runs
+
+
 class _Packed:
     """Payloads that wait to be unpacked together, and where they belong."""
 
@@ -64,61 +127,52 @@ class _Packed:
         self._runs: list[Run] = []
         self._columns: list[str] = []
 
-    def put(self, run: Run, columns: Sequence[str], stored: Sequence[bytes | None]) -> int:
-        """How many bytes they will be. What is not packed is the run's at once."""
-        size = 0
+    def put(self, run: Run, columns: Sequence[str], stored: Sequence[bytes | None]) -> None:
+        """What is not packed is the run's at once."""
         for column, one in zip(columns, stored, strict=True):
             if one is None:
                 continue
             if one[0] == _FRAME_BYTE:
-                size += unpacked_bytes(one)
                 self._frames.append(one)
                 self._runs.append(run)
                 self._columns.append(column)
             else:
-                size += len(one)
                 setattr(run, column, one)
-        return size
 
-    def drop(self, run: Run) -> None:
-        """The last that was put."""
-        while self._runs and self._runs[-1] is run:
-            del self._frames[-1], self._runs[-1], self._columns[-1]
-
-    def unpack(self, connection: Connection) -> None:
-        texts = connection.unpack_all(self._frames)
+    def unpack(self, unpack_all: UnpackAll) -> None:
+        try:
+            texts = unpack_all(self._frames)
+        except zstandard.ZstdError as error:
+            raise StorageError(f"a payload in the data folder is damaged: {error}") from error
         for run, column, text in zip(self._runs, self._columns, texts, strict=True):
             setattr(run, column, text)
 
 
 def read_runs(
     connection: Connection, keys: Sequence[Key], plan: RunPlan, project_ids: Mapping[int, str]
-) -> tuple[list[Run], bool]:
+) -> tuple[PageRuns, bool]:
     """The runs of these keys, in order, and whether bytes_max cut them short."""
-    if not keys:
-        return [], False
     payloads = [column for column in PAYLOAD_COLUMNS if column in plan.select]
+    runs = PageRuns(payloads, project_ids, connection.unpacker())
+    if not keys:
+        return runs, False
     rows: Any = connection.raw.execute(
         _runs_sql(plan.select, payloads), (key_list([key.rid for key in keys]),)
     )
-    sums_of, tags_of = _Known(sums).__getitem__, _Known(tags_from).__getitem__
-    runs: list[Run] = []
-    packed = _Packed()
     size, is_cut = 0, False
     for key, row in zip(keys, rows, strict=True):
-        fixed = row[:_WIDTH] if payloads else row
-        rid, run = run_from_row(fixed, project_ids.get(fixed[-1]), sums_of, tags_of)
-        assert rid == key.rid, "the statement reads the list in its order"
+        assert row[0] == key.rid, "the statement reads the list in its order"
         if payloads:
-            size += _RUN_BYTES + packed.put(run, payloads, row[_WIDTH:])
+            size += _RUN_BYTES
+            for one in row[_WIDTH:]:
+                if one is not None:
+                    size += unpacked_bytes(one) if one[0] == _FRAME_BYTE else len(one)
             if size > plan.bytes_max and runs:
-                packed.drop(run)
                 is_cut = True
                 break
-        runs.append(run)
-    packed.unpack(connection)
+        runs.add(row)
     if "attachments" in plan.select:
-        _add_attachments(connection, keys, runs)
+        _add_attachments(connection, keys[: len(runs)], runs)
     return runs, is_cut
 
 
@@ -136,11 +190,7 @@ def attachments_of(connection: Connection, run_id: bytes) -> tuple[Attachment, .
     return tuple(Attachment(*row) for row in rows)
 
 
-def _add_attachments(connection: Connection, keys: Sequence[Key], runs: Sequence[Run]) -> None:
-    found: dict[bytes, list[Attachment]] = {}
-    ids = key_list([key.id for key in keys[: len(runs)]])
-    for run_id, *columns in connection.raw.execute(_ATTACHMENTS_OF_RUNS, (ids,)):
-        found.setdefault(run_id, []).append(Attachment(*columns))
-    if found:
-        for key, run in zip(keys, runs, strict=False):
-            run.attachments = tuple(found.get(key.id, ()))
+def _add_attachments(connection: Connection, keys: Sequence[Key], runs: PageRuns) -> None:
+    rids = {key.id: key.rid for key in keys}
+    for run_id, *columns in connection.raw.execute(_ATTACHMENTS_OF_RUNS, (key_list(list(rids)),)):
+        runs.attach(rids[run_id], Attachment(*columns))

@@ -70,20 +70,22 @@ def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Fi
     forward = plan.descending != plan.backward
     keys = find.keys(Window(forward, plan.after, plan.limit + 1))
     more = len(keys) > plan.limit
-    runs, cut = read_runs(connection, keys[: plan.limit], plan, projects.id_of)
-    more = more or cut
-    page = Page(runs=runs, has_next=more)
-    if plan.after is not None and runs:
-        behind = Window(not forward, Position(runs[0].start_us, runs[0].id), 1)
+    rows, cut = read_runs(connection, keys[: plan.limit], plan, projects.id_of)
+    del keys[len(rows) :]
+    page = Page(has_next=more or cut)
+    if plan.after is not None and keys:
+        behind = Window(not forward, Position(keys[0].start_us, id_from_bytes(keys[0].id)), 1)
         # The run at the cursor was the last of a page of the same query.
         page.has_previous = find.has_keys(behind, plan.after.run_id)
     if plan.backward:
-        page.runs.reverse()
+        rows.reverse()
         page.has_next, page.has_previous = page.has_previous, page.has_next
+    page.runs = rows if plan.deferred else rows[:]
     if "feedback_stats" in plan.select:
-        page.feedback = feedback_of_runs(connection, [run.id for run in runs], projects.id_of)
+        run_ids = [key.id.hex() for key in keys]
+        page.feedback = feedback_of_runs(connection, run_ids, projects.id_of)
     if "child_run_ids" in plan.select:
-        page.child_ids, page.descendant_ids = family_of(connection, runs)
+        page.child_ids, page.descendant_ids = family_of(connection, page.runs)
     return page
 
 

@@ -19,10 +19,12 @@ from runstore.model.query import Page
 from runstore.model.run import Attachment
 from runstore.server.body import path_id, read_body
 from runstore.server.disconnect import while_connected
+from runstore.server.hand_over import PageResponse, takes_page
 from runstore.server.problems import JSON
 from runstore.server.state import store_of
 from runstore.wire.answer import AttachmentUrl, encode_page, encode_run
 from runstore.wire.body import decode_object
+from runstore.wire.deferred import DeferredPage
 from runstore.wire.explain import encode_explained
 from runstore.wire.names import DEFAULT, domain_select
 from runstore.wire.query import Fields, decode_run_query
@@ -36,9 +38,15 @@ READ_SELECT = DEFAULT | {"s3_urls"}
 async def query_runs(request: Request) -> Response:
     """POST /runs/query -> 200 {"runs": [...], "cursors": {"next", "prev"}, ...}"""
     asked = await _decoded(request, decode_run_query)
-    encode = partial(encode_page, asked=asked, attachment_url=attachment_urls(request))
-    page = await while_connected(request, store_of(request).runs.query(asked.query, encode))
-    return Response(page, headers=ignored_header(asked.ignored), media_type=JSON)
+    runs, url = store_of(request).runs, attachment_urls(request)
+    headers = ignored_header(asked.ignored)
+    if takes_page(request):
+        defer = partial(DeferredPage, asked=asked, attachment_url=url)
+        page = await while_connected(request, runs.query(asked.query, defer, deferred=True))
+        return PageResponse(page, headers)
+    encode = partial(encode_page, asked=asked, attachment_url=url)
+    answer = await while_connected(request, runs.query(asked.query, encode))
+    return Response(answer, headers=headers, media_type=JSON)
 
 
 async def read_run(request: Request) -> Response:

@@ -29,6 +29,11 @@ class Codec:
     def has_dictionary(self) -> bool:
         return self._newest != 0
 
+    @property
+    def dictionaries(self) -> int:
+        """How many it has learnt."""
+        return len(self._dictionaries)
+
     def learn(self, raw: bytes) -> None:
         """A dictionary of `train`; the one learnt last is used from now on."""
         dictionary = zstandard.ZstdCompressionDict(raw)
