@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from runstore.client.expression import F
     from runstore.client.feedback import Feedback
     from runstore.client.project import Project
-    from runstore.client.run import Run, RunPage
+    from runstore.client.run import Run
+    from runstore.client.run_page import RunPage
     from runstore.client.runs import AsyncRuns, Runs
     from runstore.client.sync import Client
     from runstore.client.tail import AsyncTail, Tail
@@ -81,7 +82,7 @@ _MODULES = {  # of the names that are not in runstore.errors
     "Feedback": "runstore.client.feedback",
     "Project": "runstore.client.project",
     "Run": "runstore.client.run",
-    "RunPage": "runstore.client.run",
+    "RunPage": "runstore.client.run_page",
     "Runs": "runstore.client.runs",
     "Tail": "runstore.client.tail",
     "WriteStats": "runstore.client.write_queue",

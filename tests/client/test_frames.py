@@ -25,7 +25,8 @@ from runstore.client.frames import (
     to_polars,
 )
 from runstore.client.record import Record
-from runstore.client.run import Run, decode_page
+from runstore.client.run import Run
+from runstore.client.run_page import decode_page
 from runstore.errors import InvalidArgument, UnexpectedAnswer
 from runstore.wire.names import DEFAULT, SELECTABLE
 

@@ -17,7 +17,8 @@ import pytest
 from langsmith import schemas
 
 from runstore.client.attachments import Attachment
-from runstore.client.run import FIELDS, Run, decode_page, decode_run
+from runstore.client.run import FIELDS, Run, decode_run
+from runstore.client.run_page import decode_page
 from runstore.errors import InvalidRequest, NotFound, UnexpectedAnswer
 from tests.server.live import open_engine, serve
 

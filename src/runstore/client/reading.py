@@ -6,7 +6,8 @@ from runstore.client.attachments import Fetch
 from runstore.client.calls.runs import PageRead
 from runstore.client.http import HttpResponse
 from runstore.client.record import end_of
-from runstore.client.run import Run, RunPage, decode_page, decode_run, page_later, run_page
+from runstore.client.run import Run, decode_run
+from runstore.client.run_page import RunPage, decode_page, page_later, run_page
 
 
 @dataclass(frozen=True, slots=True)

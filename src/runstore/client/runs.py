@@ -28,7 +28,8 @@ from runstore.client.drive import drive, drive_async
 from runstore.client.http import AsyncTransport, Steps, SyncTransport, T
 from runstore.client.progress import watch
 from runstore.client.reading import RunReader
-from runstore.client.run import Run, RunPage
+from runstore.client.run import Run
+from runstore.client.run_page import RunPage
 
 if TYPE_CHECKING:
     import pandas

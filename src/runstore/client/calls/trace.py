@@ -7,7 +7,8 @@ from runstore.client.asking import Id, Moment, RunAsk, as_id, as_select
 from runstore.client.calls.resolve import Server
 from runstore.client.calls.runs import ReadPage, ReadRun, RunPager, read_run
 from runstore.client.http import Steps
-from runstore.client.run import Run, RunPage
+from runstore.client.run import Run
+from runstore.client.run_page import RunPage
 from runstore.errors import NotFound
 
 ID_CHARS = 36  # at the end of each segment of a dotted_order
