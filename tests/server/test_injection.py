@@ -4,7 +4,9 @@ Each goes through every field that takes text, comes back as it was, and finds i
 """
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,9 +93,15 @@ def hostile_feedback(number: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("injection") / "data"  # alone in its parent
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[TestClient]:
     """Everything is in it."""
-    folder = tmp_path_factory.mktemp("injection")
     app = create_app(Settings(data=folder, ingest_processes=0), SqliteEngine(folder))
     with TestClient(app, "http://127.0.0.1:1984") as client:
         batch = {"post": [hostile_run(number) for number in NUMBERS]}
@@ -292,3 +300,13 @@ def test_attachments_are_named_by_any_text(server: TestClient, number: int) -> N
     assert shown.startswith("attachment; filename*=UTF-8''")
     assert not {"/", "\r", "\n", '"'} & set(shown.partition("''")[2])
     assert answer.headers["content-security-policy"].startswith("sandbox")
+
+
+def test_no_text_became_the_name_of_a_file(server: TestClient, folder: Path) -> None:
+    paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    ours = re.compile(
+        r"runs\.db(-wal|-shm)?|[a-z_]+\.(key|json|lock)|lock|secret|blobs/[0-9a-f]{2}/[0-9a-f]{64}"
+    )
+    assert any(path.startswith("blobs/") for path in paths), "attachments were written"
+    assert [path for path in paths if ours.fullmatch(path) is None] == []
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

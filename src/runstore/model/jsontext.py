@@ -14,6 +14,8 @@ import orjson
 from runstore.limits import JSON_DEPTH_MAX
 from runstore.model.run import JsonText
 
+_TOO_DEEP = f"not JSON we take: nested deeper than {JSON_DEPTH_MAX}"
+
 
 def decode(text: bytes) -> Any:
     return orjson.loads(text)
@@ -34,7 +36,9 @@ def valid_json(text: bytes) -> tuple[JsonText, Any]:
     except orjson.JSONDecodeError as strict:
         try:
             value = _mended(json.loads(text), 0)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise ValueError(_TOO_DEEP) from None
+        except ValueError:
             raise ValueError(f"not JSON: {strict}") from strict
         return encode(value), value
     if len(text) > 2 * JSON_DEPTH_MAX and text.count(b"[") + text.count(b"{") > JSON_DEPTH_MAX:
@@ -44,7 +48,7 @@ def valid_json(text: bytes) -> tuple[JsonText, Any]:
 
 def _mended(value: Any, depth: int) -> Any:
     if depth > JSON_DEPTH_MAX:
-        raise ValueError(f"nested deeper than {JSON_DEPTH_MAX}")
+        raise RecursionError
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, float):
@@ -77,4 +81,4 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise ValueError(f"not JSON we take: nested deeper than {JSON_DEPTH_MAX}")
+    raise ValueError(_TOO_DEEP)
