@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -21,12 +21,29 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What the process holds and has used. Bytes and seconds."""
+    """What a server's processes hold and have used. Bytes and seconds."""
 
     rss: int  # all of the below
     anonymous: int  # its own memory
     file_mapped: int  # pages of files, the database above all; the kernel may drop them
     cpu_s: float  # user and system, all threads
+
+
+def _footprint(pid: str) -> Footprint:
+    """Of one process, with the time of its children that have ended. Nothing if it has too."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return Footprint(0, 0, 0, 0.0)
+    kib = {key: int(value) for key, value in re.findall(r"^(\w+):\s+(\d+) kB", rollup, re.M)}
+    ticks = sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+    return Footprint(
+        rss=kib.get("Rss", 0) * 1024,
+        anonymous=kib.get("Anonymous", 0) * 1024,
+        file_mapped=(kib.get("Rss", 0) - kib.get("Anonymous", 0)) * 1024,
+        cpu_s=ticks / os.sysconf("SC_CLK_TCK"),
+    )
 
 
 class Server:
@@ -107,16 +124,10 @@ class Server:
         return self._process.wait()
 
     def footprint(self) -> Footprint:
-        """Linux only: reads /proc."""
-        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        kib = {key: int(value) for key, value in re.findall(r"^(\w+):\s+(\d+) kB", rollup, re.M)}
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return Footprint(
-            rss=kib["Rss"] * 1024,
-            anonymous=kib["Anonymous"] * 1024,
-            file_mapped=(kib["Rss"] - kib["Anonymous"]) * 1024,
-            cpu_s=(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
-        )
+        """Of the server and the processes it has started. Linux only: reads /proc."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        parts = [_footprint(pid) for pid in (str(self.pid), *children)]
+        return Footprint(*map(sum, zip(*map(astuple, parts), strict=True)))
 
     def __enter__(self) -> Self:
         return self.start()

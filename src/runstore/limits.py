@@ -98,6 +98,7 @@ DICTIONARY_SAMPLES_MIN = 500  # payloads it is trained on, at least
 INGEST_PROCESSES_MAX = 4  # decoding processes; the one writer is busy with fewer
 PROCESS_BODY_BYTES_MIN = 16 * 1024  # smaller bodies are decoded before another process wakes
 PROCESS_BODY_BYTES_MAX = 8 * MIB  # larger ones are decoded as they arrive, never held whole
+PROCESS_IDLE_SECONDS = 10.0  # without a body; then an ingest process gives its memory back
 PROCESS_STOP_SECONDS_MAX = 5.0  # an ingest process has ended by then, or is killed
 GATHER_MESSAGES = 500  # enough for a transaction; with fewer it waits for others
 GATHER_SECONDS = 0.1  # but no longer than this

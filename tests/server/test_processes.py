@@ -3,14 +3,17 @@
 import gzip
 import json
 import multiprocessing
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runstore.limits import PROCESS_BODY_BYTES_MIN
+from runstore.server import processes
 from tests.server.live import Live, open_engine, serve
 from tests.server.wirerun import MULTIPART, json_part, multipart, multipart_run, run, uid
 
@@ -117,3 +120,18 @@ def test_a_process_that_is_killed_is_replaced(live: Live) -> None:
     status, _ = send(live, multipart(*multipart_run(8, inputs={"text": LONG})))
     assert status == 202
     assert read(live, 8)["inputs"] == {"text": LONG}
+
+
+def test_a_process_without_work_ends_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROCESS_IDLE_SECONDS", 0.05)
+    others = set(multiprocessing.active_children())
+    with serve(open_engine("sqlite", tmp_path), tmp_path, processes=1) as live:
+        send(live, multipart(*multipart_run(9, inputs={"text": LONG})))
+        ends = time.monotonic() + 20
+        while set(multiprocessing.active_children()) - others:
+            assert time.monotonic() < ends, "it is still there"
+            time.sleep(0.02)
+        assert send(live, multipart(*multipart_run(10, inputs={"text": LONG})))[0] == 202
+        assert read(live, 10)["inputs"] == {"text": LONG}

@@ -2,7 +2,8 @@
 
 Decoding and preparing are Python's share of ingest, about two thirds of it, and hold the
 interpreter's lock; in another process they leave it to the writer and to queries. Measured in
-docs/decisions/0012-ingest-processes.md. Processes start with the first body that is worth it.
+docs/decisions/0012-ingest-processes.md. Processes start with the first body that is worth it, and
+end when none has come for a while.
 
 Each process has a socket, on which bodies go there and batches come back in the same order:
 
@@ -16,6 +17,7 @@ import pickle
 import signal
 import socket
 import struct
+import time
 from collections import deque
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
@@ -23,7 +25,7 @@ from pathlib import Path
 
 from runstore.engine.base import Preparer
 from runstore.errors import StorageError
-from runstore.limits import PROCESS_STOP_SECONDS_MAX
+from runstore.limits import PROCESS_IDLE_SECONDS, PROCESS_STOP_SECONDS_MAX
 from runstore.model.batch import Batch
 from runstore.server.garbage import collect_seldom
 from runstore.store.blobs import Blobs
@@ -47,6 +49,8 @@ class IngestProcesses:
         self._folder = folder
         self._processes = processes
         self._running: list[_Process] = []
+        self._ending: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.TimerHandle | None = None  # there while processes are
 
     async def decode(self, body: bytes, encoding: str, boundary: bytes, now_us: int) -> Batch:
         """A body is decoded a second time if the process that had it was killed.
@@ -65,13 +69,33 @@ class IngestProcesses:
         self._running = [process for process in self._running if process.is_alive]
         idle = [process for process in self._running if not process.waiting]
         if not idle and len(self._running) < self._processes:
+            if self._watch is None:
+                self._watch_idle()
             self._running.append(_Process(self._preparer, self._folder))
         return min(self._running, key=lambda process: process.waiting)
 
+    def _watch_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._watch = loop.call_later(PROCESS_IDLE_SECONDS, self._end_idle)
+
+    def _end_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._watch = None
+        for process in list(self._running):
+            if process.idle_s >= PROCESS_IDLE_SECONDS:
+                self._running.remove(process)
+                ending = loop.create_task(process.close())
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+        if self._running:
+            self._watch_idle()
+
     async def close(self) -> None:
         """Ends the processes, once nothing is under way."""
-        await asyncio.gather(*(process.close() for process in self._running))
-        self._running = []
+        if self._watch is not None:
+            self._watch.cancel()
+        running, self._running = self._running, []
+        await asyncio.gather(*(process.close() for process in running), *self._ending)
 
 
 class _Process:
@@ -81,6 +105,7 @@ class _Process:
         self.is_alive = True
         self._answers: deque[asyncio.Future[Batch]] = deque()
         self._sending = asyncio.Lock()
+        self._used = time.monotonic()
         self._socket, theirs = socket.socketpair()
         for end in (self._socket, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
@@ -99,9 +124,14 @@ class _Process:
     def waiting(self) -> int:
         return len(self._answers)
 
+    @property
+    def idle_s(self) -> float:
+        return 0.0 if self._answers else time.monotonic() - self._used
+
     async def decode(self, job: bytes) -> Batch:
         """Raises ProcessDied."""
         loop = asyncio.get_running_loop()
+        self._used = time.monotonic()
         answer: asyncio.Future[Batch] = loop.create_future()
         self._answers.append(answer)
         # Who goes away must not leave half a body on the socket.
