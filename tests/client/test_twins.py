@@ -72,6 +72,7 @@ CALLS: list[Use] = [
     lambda client: client.get_run_stats(
         trace_id=ONE, select=["run_count"], group_by="metadata.tenant", groups=["a", None]
     ),
+    lambda client: client.get_run_stats(project_names=["p"], group_by="name", groups="agent"),
     lambda client: client.delete_traces(ONE),
     lambda client: client.delete_traces((ONE, TWO), project_id=TWO),
     lambda client: client.read_attachment("/attachments/x"),

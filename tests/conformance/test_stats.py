@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from runstore.model.aggregate import feedback_stats
+from runstore.model.query import RunQuery
 from runstore.model.stats import RunStats
 from runstore.model.usage import PICO_PER_USD
+from runstore.plan.build import build_scope
+from runstore.plan.plan import StatsPlan
 from tests.conformance.ask import Asked
 from tests.model.make import T0, S, create, patch, record, rid
 
@@ -98,6 +101,23 @@ def test_groups(loaded: Asked, group_by: str, path: str | None, counts: dict[str
     found = {key: stats.run_count for key, stats in loaded.stats(group_by, path).items()}
     assert found == counts
     assert list(found) == sorted(counts, key=lambda key: (-counts[key], key)), "largest first"
+
+
+@pytest.mark.parametrize(
+    "group_by, wanted, found",
+    [
+        pytest.param("name", {"run 4", "gone"}, ["run 4"], id="name"),
+        pytest.param("run_type", {"tool"}, ["tool"], id="type, from rollups"),
+        pytest.param("tag", set(), [], id="none at all"),
+    ],
+)
+def test_a_named_group_is_found_behind_larger_ones(
+    loaded: Asked, group_by: str, wanted: set[str], found: list[str]
+) -> None:
+    plan = StatsPlan(
+        scope=build_scope(RunQuery()), group_by=group_by, groups_max=1, groups=frozenset(wanted)
+    )
+    assert list(loaded.engine.stats(plan)) == found
 
 
 def test_feedback_goes_with_the_groups_of_its_run(loaded: Asked) -> None:

@@ -150,6 +150,8 @@ def test_stats_come_in_groups(loaded: TestClient) -> None:
     body = {"trace": uid(1), "group_by": {"attribute": "run_type"}, "select": ["run_count"]}
     answer = loaded.post("/runs/stats", json=body)
     assert answer.json() == {kind: {"run_count": 1} for kind in ("chain", "llm", "tool")}
+    answer = loaded.post("/runs/stats", json=body | {"groups": ["tool", "none"]})
+    assert answer.json() == {"tool": {"run_count": 1}}
 
 
 Body = Callable[[TestClient], dict[str, Any]]

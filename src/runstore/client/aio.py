@@ -159,7 +159,7 @@ class AsyncClient(AsyncRecords):
         *,
         select: str | Iterable[str] | None = None,
         group_by: str | Mapping[str, Any] | None = None,
-        groups: Iterable[str | None] | None = None,
+        groups: str | Iterable[str | None] | None = None,
         **asked: Unpack[StatsFilters],
     ) -> dict[str, Any]:
         """Figures of the runs list_runs would give: {"run_count": 3, "latency_p50": 0.2, ...}.

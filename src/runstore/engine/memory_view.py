@@ -128,10 +128,10 @@ class View:
             for key in groups_of(facts, plan.group_by, plan.group_path):
                 figures.setdefault(key, RunFigures()).add_run(run, whole_trace=whole_trace)
                 feedback.setdefault(key, []).extend(self.feedback_of.get(run.id, ()))
-        return {
-            key: figures[key].stats(feedback.get(key, ()))
-            for key in largest_groups(figures, plan.groups_max)
-        }
+        kept = [""]
+        if plan.group_by:
+            kept = largest_groups(figures, plan.groups_max, plan.groups)
+        return {key: figures[key].stats(feedback.get(key, ())) for key in kept}
 
     # Feedback.
 

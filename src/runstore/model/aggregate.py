@@ -5,7 +5,7 @@ microseconds until the last division. Means do not depend on the order of what c
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -210,7 +210,10 @@ def group_key(value: Leaf) -> str:
     return value if isinstance(value, str) else encode(value).decode()
 
 
-def largest_groups(figures: Mapping[str, RunFigures], groups_max: int) -> list[str]:
+def largest_groups(
+    figures: Mapping[str, RunFigures], groups_max: int, among: Collection[str] | None = None
+) -> list[str]:
     """The keys of the groups with the most runs, most first; of equals the alphabet's first."""
-    ordered = sorted(figures, key=lambda key: (-figures[key].run_count, key))
+    wanted = figures if among is None else figures.keys() & among
+    ordered = sorted(wanted, key=lambda key: (-figures[key].run_count, key))
     return ordered[:groups_max]

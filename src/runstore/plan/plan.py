@@ -54,3 +54,4 @@ class StatsPlan:
     group_by: str | None = None  # "name", "run_type", "tag" or "metadata"
     group_path: str | None = None  # the metadata key
     groups_max: int = 100
+    groups: frozenset[str] | None = None  # no others; None: the largest

@@ -69,6 +69,7 @@ class Runs:
         group_by: str | None = None,
         group_path: str | None = None,
         groups_max: int = 100,
+        groups: frozenset[str] | None = None,
     ) -> dict[str, RunStats]:
         """By group; one figure under "" without a group. Raises as `query` does."""
 
@@ -78,6 +79,7 @@ class Runs:
                 group_by=group_by,
                 group_path=group_path,
                 groups_max=groups_max,
+                groups=groups,
             )
             return self._engine.stats(plan, deadline_s=seconds)
 

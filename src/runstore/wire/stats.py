@@ -51,12 +51,15 @@ def decode_stats_query(body: bytes) -> StatsBody:
     """Raises SchemaError, InvalidRequest (no scope), TooLarge."""
     fields = Fields(decode_object(body, bytes_max=QUERY_BODY_BYTES_MAX))
     group_by, path, groups_max = _grouping(fields)
+    groups = fields.get("groups", _groups)
+    if groups is not None:  # who names groups wants them all, however many are larger
+        groups_max = max(groups_max, len(groups))
     return StatsBody(
         query=decode_restrictions(fields),
         group_by=group_by,
         group_path=path,
         groups_max=groups_max,
-        groups=fields.get("groups", _groups),
+        groups=groups,
         select=_select(fields),
         ignored=fields.unknown(_READ),
     )
@@ -96,6 +99,8 @@ def _groups(value: Any) -> frozenset[str]:
     """Group names; null is the group of runs without a value, "" here."""
     if value.__class__ is not list:
         raise ValueError(f"{shown(value)} is not a list of strings")
+    if len(value) > STATS_GROUPS_MAX:
+        raise ValueError(f"{len(value)} groups; at most {STATS_GROUPS_MAX} in one question")
     return frozenset("" if item is None else to_text(item) for item in value)
 
 
@@ -123,13 +128,7 @@ def encode_stats(stats: Mapping[str, RunStats], asked: StatsBody) -> bytes:
     """One object of figures, or with group_by {group: figures}."""
     if asked.group_by is None:
         return orjson.dumps(stats_json(stats.get("", RunStats()), asked.select))
-    return orjson.dumps(
-        {
-            group: stats_json(one, asked.select)
-            for group, one in stats.items()
-            if asked.groups is None or group in asked.groups
-        }
-    )
+    return orjson.dumps({group: stats_json(one, asked.select) for group, one in stats.items()})
 
 
 def stats_json(stats: RunStats, select: frozenset[str]) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def run_stats(
     *,
     select: Iterable[str] | None = None,
     group_by: str | Mapping[str, Any] | None = None,
-    groups: Iterable[str | None] | None = None,
+    groups: str | Iterable[str | None] | None = None,
 ) -> Steps[dict[str, Any]]:
     """POST /runs/stats, as it answers. {} when no run can be meant."""
     fields = yield from resolved(ask)
@@ -191,7 +191,7 @@ def run_stats(
     if group_by is not None:
         fields["group_by"] = _grouping(group_by)
     if groups is not None:
-        fields["groups"] = list(groups)
+        fields["groups"] = [groups] if isinstance(groups, str) else list(groups)
     answer = yield HttpRequest("POST", "/runs/stats", body=orjson.dumps(fields))
     found = decode(answer, "POST /runs/stats")
     if not isinstance(found, dict):

@@ -53,7 +53,7 @@ def run_stats(connection: Connection, plan: StatsPlan) -> dict[str, RunStats]:
 
 
 def _kept(plan: StatsPlan, figures: dict[str, RunFigures]) -> list[str]:
-    return largest_groups(figures, plan.groups_max) if plan.group_by else [""]
+    return largest_groups(figures, plan.groups_max, plan.groups) if plan.group_by else [""]
 
 
 def _counted(connection: Connection, plan: StatsPlan, projects: Projects) -> dict[str, RunStats]:

@@ -72,6 +72,7 @@ async def count_up_runs(request: Request) -> Response:
         group_by=asked.group_by,
         group_path=asked.group_path,
         groups_max=asked.groups_max,
+        groups=asked.groups,
     )
     answer = encode_stats(await while_connected(request, stats), asked)
     return Response(answer, headers=ignored_header(asked.ignored), media_type=JSON)
