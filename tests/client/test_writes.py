@@ -219,6 +219,12 @@ def test_attachments_are_read_when_the_run_is_written(tmp_path: Path) -> None:
             "str is neither",
             id="content that is text",
         ),
+        pytest.param(
+            {"attachments": {"a": b"data"}},
+            InvalidArgument,
+            "attachment 'a': bytes is not a pair of MIME type and content",
+            id="content alone",
+        ),
     ],
 )
 def test_a_wrong_argument_is_refused_at_the_call(

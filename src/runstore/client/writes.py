@@ -267,7 +267,12 @@ def _extra(given: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, An
 def _attached(given: Mapping[str, AttachmentGiven] | None) -> tuple[AttachedFile, ...]:
     """Files are read now, not when they are sent: they may be gone by then."""
     files = []
-    for name, (mime_type, content) in (given or {}).items():
+    for name, pair in (given or {}).items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InvalidArgument(
+                f"attachment {name!r}: {type(pair).__name__} is not a pair of MIME type and content"
+            )
+        mime_type, content = pair
         if "." in name or not name:
             raise InvalidArgument(
                 f"attachment {name!r}: names are not empty and have no dots, as LangSmith wants "
