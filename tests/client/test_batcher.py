@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
+from runstore.client import batcher, task_batcher
 from runstore.client.batcher import ThreadWriter
 from runstore.client.calls.ingest import RunWrite
 from runstore.client.drive import drive, drive_async
@@ -146,7 +147,10 @@ def test_flush_returns_when_all_is_sent(mode: str) -> None:
 
 
 @each_mode
-def test_what_is_written_soon_after_goes_along(mode: str) -> None:
+def test_what_is_written_soon_after_goes_along(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (batcher, task_batcher):
+        monkeypatch.setattr(module, "WRITE_LINGER_SECONDS", 0.5)  # however busy the machine is
+
     async def scenario(writer: Writer, server: Server) -> None:
         writer.put(1)
         await asyncio.sleep(0.01)

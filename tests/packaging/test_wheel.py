@@ -109,7 +109,7 @@ def test_without_any_extra_the_client_speaks_to_a_server(
     run_installed: Run, tmp_path: Path
 ) -> None:
     with serve(MemoryEngine(), tmp_path / "server") as live:
-        done = run_installed(CONVERSATION, live.url, bare=True)
+        done = run_installed(CONVERSATION, live.url, alone=True)
         assert done.stdout == "agent {'a': 2} 1.0\n"
         with Client(live.url) as ours:
             assert ours.list_runs(project_name="default").count() == 1
@@ -123,7 +123,7 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert "pip install 'runstore[server]'" in run_installed(code, bare=True).stdout
+    assert "pip install 'runstore[server]'" in run_installed(code, alone=True).stdout
 
 
 def test_the_six_lines_of_the_readme_work_where_it_is_installed(run_installed: Run) -> None:
@@ -150,6 +150,6 @@ try:
 except SystemExit as ended:
     assert ended.code == 2, ended.code
 """
-    said = run_installed(code, bare=True).stderr
+    said = run_installed(code, alone=True).stderr
     assert "needs cyclopts and rich: pip install 'runstore[cli]'" in said
     assert "Traceback" not in said

@@ -12,6 +12,7 @@ from runstore.errors import Overloaded, StorageError
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback
 from runstore.model.run import Refusal
+from runstore.store import ingest
 from runstore.store.ingest import Commit, IngestWriter
 from tests.store.fakes import RUN, RecordingEngine, batch
 
@@ -263,7 +264,10 @@ def test_an_idle_writer_tidies_up_and_a_failure_there_harms_nobody(
     assert engine.upkeep <= 0
 
 
-def test_a_transaction_waits_a_little_for_a_request_under_way(workers: ThreadPoolExecutor) -> None:
+def test_a_transaction_waits_a_little_for_a_request_under_way(
+    workers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "GATHER_SECONDS", 10.0)  # however busy the machine is
     engine = RecordingEngine()
     writer = IngestWriter(engine.as_engine(), workers)
 

@@ -1,7 +1,9 @@
-"""An export that kills itself: python -m tests.client.transfer.killed URL FILE STEP.
+"""Exports that kill themselves: python -m tests.client.transfer.killed URL FILE STEP...
 
-Steps are what makes something durable: fsync and rename. Before the STEP-th of them the process
-ends as by the power switch; 0: never. Prints the ledger, and how many pages it asked for.
+Steps are what makes something durable: fsync and rename. Before the STEP-th of them a process ends
+as by the power switch; 0: never. Each STEP is a process of its own, forked from one that has
+imported everything, until one is not killed. Prints how each ended, and whether FILE was there
+then; and of the last the ledger, and how many pages it asked for.
 """
 
 import json
@@ -19,7 +21,19 @@ from runstore.client.transfer import export_runs, parquet
 PAGE_RUNS = 4
 
 
-def main(url: str, file: str, step: int) -> None:
+def main(url: str, file: str, steps: list[int]) -> None:
+    run_ids = json.load(sys.stdin)
+    for step in steps:
+        if (child := os.fork()) == 0:
+            export_and_die(url, file, run_ids, step)
+            return
+        _, status = os.waitpid(child, 0)
+        say([os.waitstatus_to_exitcode(status), os.path.exists(file)])
+        if status == 0:
+            return
+
+
+def export_and_die(url: str, file: str, run_ids: list[str], step: int) -> None:
     left = step
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,9 +61,14 @@ def main(url: str, file: str, step: int) -> None:
             return send(request)
 
         client._transport.send = spy  # type: ignore[method-assign]
-        ledger = export_runs(client, file, run_ids=json.load(sys.stdin))
-    json.dump({"pages": pages, **ledger.as_json()}, sys.stdout)
+        ledger = export_runs(client, file, run_ids=run_ids)
+    say({"pages": pages, **ledger.as_json()})
+
+
+def say(value: Any) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], list(map(int, sys.argv[3:])))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +88,27 @@ def test_what_must_not_be_kept_is_not_in_a_file(source: Client, path: Path) -> N
 STEPS = {"jsonl": (1, 6, 9, 17), "jsonl.zst": (12,), "parquet": (8, 11)}
 
 
+def killed_exports(
+    url: str, path: Path, run_ids: list[str], steps: Iterable[int]
+) -> tuple[list[Any], dict[str, Any]]:
+    """How each ended, as [exit code, whether the file was there]; and what the last one says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.client.transfer.killed", url, str(path), *map(str, steps)],
+        input=json.dumps(run_ids).encode(),
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    *ends, told, last = map(json.loads, done.stdout.splitlines())
+    return [*ends, last], told
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_killed_export_goes_on_without_gap_or_repeat(
     source: Client, url: str, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"runs.{ending}"
-    command = [sys.executable, "-m", "tests.client.transfer.killed", url, str(path)]
-    asked = json.dumps(EVERY_ID).encode()
-    for step in STEPS[ending]:
-        killed = subprocess.run([*command, str(step)], input=asked, capture_output=True)
-        assert killed.returncode == -9, killed.stderr.decode()
-        assert not path.exists()
-    last = subprocess.run([*command, "0"], input=asked, capture_output=True, check=True)
-    told = json.loads(last.stdout)
+    ends, told = killed_exports(url, path, EVERY_ID, (*STEPS[ending], 0))
+    assert ends == [[-9, False]] * len(STEPS[ending]) + [[0, True]]
     assert 0 < told["pages"] < len(EVERY_ID) / PAGE_RUNS, "it began again"
     assert told["runs"] == {"read": RUNS + 1, "written": RUNS + 1, "unchanged": 0, "refused": 0}
     assert told["feedback"]["written"] == FEEDBACK
@@ -117,14 +126,10 @@ def test_an_export_killed_in_its_last_steps_is_finished(
 ) -> None:
     """Everything is read, and nothing but names has to change."""
     path = tmp_path / f"runs.{ending}"
-    command = [sys.executable, "-m", "tests.client.transfer.killed", url, str(path)]
-    asked = json.dumps(EVERY_ID[:PAGE_RUNS]).encode()
-    for step in range(first, 30):
-        done = subprocess.run([*command, str(step)], input=asked, capture_output=True)
-        if done.returncode == 0:
-            break
-    assert step > 5
-    assert json.loads(done.stdout)["runs"]["written"] == PAGE_RUNS
+    ends, told = killed_exports(url, path, EVERY_ID[:PAGE_RUNS], range(first, 30))
+    assert first + len(ends) - 1 > 5
+    assert [code for code, _ in ends] == [-9] * (len(ends) - 1) + [0]
+    assert told["runs"]["written"] == PAGE_RUNS
     assert sorted(row["id"] for row in rows_of(path)) == EVERY_ID[:PAGE_RUNS]
 
 
