@@ -7,7 +7,7 @@ the transport that reads it in this process. Answers are compared as bytes, erro
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.server import Server
 from langsmith import Client
 
 from runstore.client.http import HttpRequest, SyncTransport
+from runstore.client.run_page import decode_page
 from runstore.client.target import find_target
 from runstore.client.transport import SyncHttpTransport
 from runstore.errors import RunstoreError
@@ -110,6 +111,22 @@ def test_filters(both: Both, text: str) -> None:
 )
 def test_queries(both: Both, asked: dict[str, Any]) -> None:
     assert both.pages({"session": both.projects, **asked})
+
+
+@pytest.mark.parametrize("select", [None, ["name", "outputs", "feedback_stats"], ["s3_urls"]])
+def test_runs_made_when_they_are_read_are_the_same(both: Both, select: list[str] | None) -> None:
+    body = {"session": both.projects, **({"select": select} if select else {})}
+    request = replace(post("/runs/query", body), takes_page=True)
+    over_http, by_itself = both.http.send(request), both.local.send(request)
+    page = by_itself.page
+    assert (over_http.page, by_itself.body) == (None, b"")
+    assert page is not None
+    assert "content-length" not in by_itself.headers
+    shown = decode_page(over_http.body)
+    runs = [LINK.sub(b"/attachments/", run.raw_json) for run in shown.runs]
+    assert [LINK.sub(b"/attachments/", page.run_json(n)) for n in range(len(page))] == runs
+    assert len(runs) > 10
+    assert page.cursors == {"next": shown.next_cursor, "prev": shown.prev_cursor}
 
 
 def test_runs_by_id(both: Both) -> None:
