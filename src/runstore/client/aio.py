@@ -37,7 +37,7 @@ class AsyncClient(AsyncRecords):
     LANGSMITH_ENDPOINT, then LangSmith's own address. `api_key` and `workspace_id`: by default
     LANGSMITH_API_KEY and LANGSMITH_WORKSPACE_ID. `timeout_s`: between two pieces of an answer.
 
-    A context manager. On another event loop than before it connects anew.
+    A context manager. Each event loop it is used on has connections of its own.
 
     Raises InvalidArgument for a target that is neither, ImportError for a folder when the engine is
     not installed. All calls raise errors of runstore.errors: Unauthorized, ConnectionFailed, ...
