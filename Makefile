@@ -55,6 +55,10 @@ golden: $(READY) ## Rewrite the golden SQL; review the diff
 oracle: $(READY) ## Compare the engines on N random queries (N=20000)
 	$(BIN)/python -m tests.oracle --queries $(or $(N),20000)
 
+.PHONY: grammar
+grammar: $(READY) ## Put N mutated filters to two parsers (N=100000)
+	$(BIN)/python -m tests.grammar --inputs $(or $(N),100000)
+
 .PHONY: crash
 crash: $(READY) ## Kill the server with SIGKILL during ingest, N times (N=50)
 	$(BIN)/python -m tests.crash --kills $(or $(N),50)
