@@ -82,6 +82,8 @@ def test_what_is_written_is_read(contents: list[bytes], size: int) -> None:
                  PartHead('a"b\r\n', "", None), id="a name escaped as browsers do"),
     pytest.param('Content-Disposition: form-data; name="a\\"b"',
                  PartHead('a"b', "", None), id="a name escaped with backslash"),
+    pytest.param('Content-Disposition: form-data; name="a\\\\b"\r\nContent-Type: a/b',
+                 PartHead('a\\b', "a/b", None), id="a backslash escaped with another"),
     pytest.param('Content-Disposition: form-data; name="a"b"',
                  PartHead('a"b', "", None), id="a quote the SDK did not escape"),
     pytest.param('Content-Disposition: form-data; name="ü"\r\nContent-Type: a/b; length=x',

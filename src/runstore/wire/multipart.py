@@ -40,7 +40,7 @@ _PREAMBLE, _HEAD, _BODY, _END = range(4)
 
 # What both SDKs send, matched in one go; anything else takes the long way.
 _COMMON_HEAD: Final = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="([^"%\r\n]*)"'
+    rb'\r\nContent-Disposition: form-data; name="([^"%\\\r\n]*)"'
     rb"(?:\r\nContent-Type: ([^;\r\n]*)(?:; ?length=(\d{1,18}))?)?"
     rb"(?:\r\nContent-Length: (\d{1,18}))?\r\n\r\n"
 )
