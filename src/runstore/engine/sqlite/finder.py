@@ -13,6 +13,7 @@ from functools import partial
 from runstore.engine.sqlite.arrival import RID_MAX, Zones, arriving, walk
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.merged import first_keys
 from runstore.engine.sqlite.sampling import INDEX_STEP, on_runs_time, share_found, share_meeting
 from runstore.filter.tree import And, Compare, Constant, Entries, Node, OneOf
 from runstore.limits import (
@@ -293,19 +294,17 @@ class Finder:
         self.steps.append(
             f"walk the {'roots' if roots else 'runs'} in order of start until the page is full"
         )
-        keys: list[Key] = []
-        span = self.starts()
+        span, statements = self.starts(), []
         for pid in self.each_pid():
             params = Params()
             conditions = self._wanted(params, CANDIDATES_MAX)
-            statement = select.by_time(conditions, window, span, params, pid=pid, roots=roots)
-            found = self._keys(statement)
-            last = found[-1].start_us if len(found) == window.limit else None
+            one = select.by_time(conditions, window, span, params, pid=pid, roots=roots)
+            statements.append(one)
+        keys, lasts = first_keys(self.connection, statements, window)
+        for pid, statement, last in zip(self.each_pid(), statements, lasts, strict=True):
             walked = partial(select.walked, window, span, last, pid=pid, roots=roots)
             self.reads.append(Read(statement, walked))
-            keys += found
-        keys.sort(reverse=window.descending)
-        return keys[: window.limit]
+        return keys
 
     def _by_arrival(self, expression: Expression, window: Window) -> list[Key] | None:
         resolved = self.resolve(self._in_projects(expression))
