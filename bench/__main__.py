@@ -1,4 +1,4 @@
-"""`python -m bench`: generate, load, query, report."""
+"""`python -m bench`: generate, load, query, export, report."""
 
 import argparse
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.baseline import measure_baseline
+from bench.clients import WalkError, walks_on_folder, walks_over_http
 from bench.generate import Bodies, generate
 from bench.load import LoadError, disk_usage, load
 from bench.queries import QueryResult, at_engine, over_http
@@ -28,7 +29,7 @@ def main() -> int:
     bodies = generate(folder / "bodies", said.runs, said.seed)
     try:
         report = _measure(folder, bodies, said)
-    except (ServerError, LoadError, OSError) as error:
+    except (ServerError, LoadError, WalkError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     show(report, console)
@@ -64,6 +65,9 @@ def _measure(folder: Path, bodies: Bodies, said: argparse.Namespace) -> Report:
             report.cold_start_s = time.perf_counter() - began
             report.exports["http"] = over_http(server, bodies.facts, results)
             report.after_queries = server.footprint()
+            print("Walking over all runs: over HTTP, on the folder", flush=True)
+            report.clients = walks_over_http(server)
+        report.clients += walks_on_folder(server.data)
         print("Asking a plain table of JSON", flush=True)
         report.baseline = measure_baseline(folder / "baseline.db", said.runs, said.seed)
     report.queries = list(results.values())

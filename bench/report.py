@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.clients import ClientWalk, times_langsmith
 from bench.load import LoadResult
 from bench.queries import Export, QueryResult
 from bench.server import Footprint
@@ -31,6 +32,17 @@ Milliseconds per query. `target` is for the engine's p50 without payloads; `runs
 an answer has on average; `plain scan` is the p50 of the same question to one SQLite table of JSON
 without indexes.
 """
+_CLIENTS = """
+All runs of all projects, fetched by clients: what iterating over `list_runs(project_name=[...])`,
+`to_arrow()` and `to_parquet()` take, payloads included. Each walk is a process of its own; over
+HTTP beside the server, on the folder without one. `x langsmith` compares with LangSmith's own
+client on the same server in the same run. Our runs are decoded when they are looked at, LangSmith's
+at once; a row where inputs and outputs are read says what that comes to. CPU is the client's.
+
+| client | runs/s | x langsmith | runs | CPU, us per run | memory, at most |
+|---|---:|---:|---:|---:|---:|
+"""
+_CLIENT_HEADINGS = ("runs/s", "x langsmith", "runs", "CPU, us per run", "memory, at most")
 _TABLE_HEAD = (
     "| query | target | engine p50 | p95 | p99 | with payloads p50 | p95 | p99 "
     "| HTTP p50 | p95 | p99 | n | runs | plain scan |"
@@ -48,6 +60,7 @@ class Report:
     after_queries: Footprint | None = None
     queries: list[QueryResult] = field(default_factory=list)
     exports: dict[str, Export] = field(default_factory=dict)  # "engine", "http"
+    clients: list[ClientWalk] = field(default_factory=list)
     baseline: dict[str, Timing] = field(default_factory=dict)  # class name -> plain table scan
 
 
@@ -73,6 +86,13 @@ def show(report: Report, console: Console) -> None:
     for cells in rows(report):
         table.add_row(*cells)
     console.print(table)
+    if report.clients:
+        clients = Table("client", title="All runs, by clients")
+        for heading in _CLIENT_HEADINGS:
+            clients.add_column(heading, justify="right")
+        for row in client_rows(report):
+            clients.add_row(*row)
+        console.print(clients)
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -92,7 +112,10 @@ def write_docs(report: Report, path: Path) -> None:
         *("| " + " | ".join(cells) + " |" for cells in rows(report)),
         "",
     ]
-    path.write_text("\n".join(lines))
+    text = "\n".join(lines)
+    if report.clients:
+        text += _CLIENTS + "".join(f"| {' | '.join(cells)} |\n" for cells in client_rows(report))
+    path.write_text(text)
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
@@ -131,6 +154,23 @@ def rows(report: Report) -> list[tuple[str, ...]]:
                 str(counted.n) if counted else "",
                 f"{counted.runs:,.1f}" if counted else "",
                 _ms(baseline.p50) if baseline else "",
+            )
+        )
+    return made
+
+
+def client_rows(report: Report) -> list[tuple[str, ...]]:
+    made: list[tuple[str, ...]] = []
+    for walk in report.clients:
+        walked, times = walk.walked, times_langsmith(report.clients, walk)
+        made.append(
+            (
+                walk.title,
+                f"{walk.runs_per_s:,.0f}",
+                "" if times is None else f"{times:.1f}",
+                f"{walked.runs:,}" + ("" if walked.complete else " (stopped)"),
+                f"{1e6 * walked.cpu_s / walked.runs:,.0f}",
+                f"{walked.rss_max / MIB:,.0f} MiB",
             )
         )
     return made
