@@ -6,7 +6,6 @@ and few names. Ids, dotted orders and times need no escapes. Source: docs/wire.m
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -126,7 +125,7 @@ class RunTemplate:
         names = self._usage_names
         form = ",".join(f'"{name}":%s' for name in names)
         unused = ["0" if name in _COUNTS else "null" for name in names]
-        places = {name: place for place, name in enumerate(names)}
+        counters = _Counters(names)
         # A chain that only calls a model has its totals; an engine may give both the same object.
         known: dict[int, str] = {}
         column = []
@@ -134,7 +133,7 @@ class RunTemplate:
             key = id(run.totals) if run.totals else 0
             text = known.get(key)
             if text is None:
-                shown = _shown(run.totals, unused.copy(), places)
+                shown = _shown(run.totals, unused.copy(), counters)
                 text = known[key] = form % tuple(shown)
             column.append(text)
         return column
@@ -181,28 +180,36 @@ def preview(text: JsonText | None) -> str | None:
     return leaf_text(value for _, value in flatten(decode(text)))[:PREVIEW_CHARS]
 
 
-def _shown(totals: Sums, shown: list[str], places: dict[str, int]) -> list[str]:
+class _Counters(dict[str, tuple[int, str, bool]]):
+    """Counter -> its place among the names, its key there as JSON, whether it counts costs.
+
+    Place -1: not asked for. Key "": it is the name's own.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __missing__(self, counter: str) -> tuple[int, str, bool]:
+        name, point, key = counter.partition(".")
+        place = self._names.index(name) if name in self._names else -1
+        found = self[counter] = (place, _json(key) if point else "", "cost" in name)
+        return found
+
+
+def _shown(totals: Sums, shown: list[str], counters: _Counters) -> list[str]:
     """`shown`, JSON by place, with what there is."""
-    details: dict[int, dict[str, int | str]] = {}
     for counter, (value, _) in totals.items():
-        name, key, is_cost = _counter(counter)
-        place = places.get(name)
-        if place is None:
+        place, key, is_cost = counters[counter]
+        if place < 0:
             continue
-        if key is not None:
-            details.setdefault(place, {})[key] = usd_text(value) if is_cost else value
+        text = f'"{usd_text(value)}"' if is_cost else str(value)
+        if not key:
+            shown[place] = text
+        elif shown[place] == "null":
+            shown[place] = f"{{{key}:{text}}}"
         else:
-            shown[place] = f'"{usd_text(value)}"' if is_cost else str(value)
-    for place, detail in details.items():
-        shown[place] = _json(detail)
+            shown[place] = f"{shown[place][:-1]},{key}:{text}}}"
     return shown
-
-
-@lru_cache(maxsize=256)
-def _counter(counter: str) -> tuple[str, str | None, bool]:
-    """Name, key of a detail, whether it counts costs."""
-    name, point, key = counter.partition(".")
-    return name, key if point else None, "cost" in name
 
 
 def _json(value: Any) -> str:

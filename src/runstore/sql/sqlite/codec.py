@@ -61,9 +61,7 @@ class Codec:
         if self._newest and len(stored) > 1:
             reader: Any = self._decompressor(self._newest)
             try:
-                return [
-                    JsonText(text.tobytes()) for text in reader.multi_decompress_to_buffer(stored)
-                ]
+                return [text.tobytes() for text in reader.multi_decompress_to_buffer(stored)]
             except (zstandard.ZstdError, AttributeError):
                 pass  # some are of another dictionary, or damaged, or zstandard is not the C one
         return [self.unpack(one) for one in stored]
