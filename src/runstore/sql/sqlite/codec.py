@@ -14,6 +14,7 @@ from runstore.model.run import JsonText
 
 LEVEL = 1  # measured: docs/decisions/0008-payload-dictionary.md
 PLAIN_BYTES_MAX = 128  # of shorter texts, as the two events of most runs, too little is saved
+FRAMES_AT_ONCE = 512  # about 600 kB of texts: more do not stay in the processor's cache
 MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -54,11 +55,17 @@ class Codec:
         return JsonText(self._decompressor(_dictionary_id(stored)).decompress(stored))
 
     def unpack_all(self, stored: Sequence[bytes]) -> list[JsonText]:
-        """`unpack` of each, of frames alone. In one call, during which other threads may run.
+        """`unpack` of each, of frames alone. Many in one call, during which other threads may run.
 
         Raises as `unpack` does.
         """
-        if self._newest and len(stored) > 1:
+        texts: list[JsonText] = []
+        for first in range(0, len(stored), FRAMES_AT_ONCE):
+            texts += self._unpack_some(stored[first : first + FRAMES_AT_ONCE])
+        return texts
+
+    def _unpack_some(self, stored: Sequence[bytes]) -> list[JsonText]:
+        if self._newest:
             reader: Any = self._decompressor(self._newest)
             try:
                 return [text.tobytes() for text in reader.multi_decompress_to_buffer(stored)]
