@@ -12,7 +12,7 @@ from runstore.wire.deferred import DeferredPage
 from runstore.wire.names import DEFAULT
 from tests.wire.test_answer import FULL, ROOT, RUN, asked, run
 
-COUNT = 2 * DEFERRED_RUNS + 1
+COUNT = 5 * DEFERRED_RUNS + 1  # more than are written at once, too
 QUERY = asked(RunQuery(project_ids=(ROOT,), query="tea"), select=DEFAULT | {"child_run_ids"})
 
 

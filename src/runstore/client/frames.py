@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -137,7 +138,7 @@ class ArrowPages:
             ends = _times(self._arrow, [run.end_time for run in runs])
             return _seconds(self._arrow, _times(self._arrow, [r.start_time for r in runs]), ends)
         field = column.field
-        return _BUILD[column.kind](self._arrow, [getattr(run, field) for run in runs])
+        return _BUILD[column.kind](self._arrow, list(map(attrgetter(field), runs)))
 
 
 class ArrowTable:
@@ -330,12 +331,15 @@ def _usd(arrow: Any, values: list[Any]) -> Any:
 
 def _json(arrow: Any, values: list[Any]) -> Any:
     """One copy of the bytes: they lie one after the other, and offsets say where each begins."""
-    if not values:
-        return arrow.array([], arrow.string())
-    here = [one is not ABSENT and one != _NULL for one in values]
-    texts = [bytes(one) if is_here else b"" for one, is_here in zip(values, here, strict=True)]
+    texts = list(map(bytes, values))
+    here = [text != b"null" and text != b"" for text in texts]
+    if not any(here):
+        return arrow.nulls(len(values), arrow.string())
+    validity = None
+    if not all(here):
+        texts = [text if is_here else b"" for text, is_here in zip(texts, here, strict=True)]
+        validity = arrow.array(here, arrow.bool_()).buffers()[1]
     offsets = arrow.array([0, *accumulate(map(len, texts))], arrow.int32()).buffers()[1]
-    validity = None if all(here) else arrow.array(here, arrow.bool_()).buffers()[1]
     data = arrow.py_buffer(b"".join(texts))
     binary = arrow.Array.from_buffers(arrow.binary(), len(values), [validity, offsets, data])
     return binary.cast(arrow.string())  # looks whether it is UTF-8
@@ -350,7 +354,6 @@ class _Extra(msgspec.Struct, gc=False):
     metadata: msgspec.Raw = ABSENT
 
 
-_NULL = msgspec.Raw(b"null")
 _EXTRA = msgspec.json.Decoder(_Extra | None)
 _Build = Callable[[Any, list[Any]], Any]
 # fmt: off

@@ -27,6 +27,8 @@ __all__ = [
     "parsed_query",
 ]
 
+_RUNS_AT_ONCE = 250  # of a page: more, with all that is made of them, do not stay in the cache
+
 
 def encode_run(
     run: Run,
@@ -62,11 +64,16 @@ def encode_page(
         "search_cursors": None,
         "parsed_query": parsed_query(asked.query.query),
     }
-    columns = RunTemplate(asked.select, page, attachment_url).columns(page.runs)
-    columns.append([b","] * (len(page.runs) - 1) + [b""])
-    pieces = chain.from_iterable(zip(*columns, strict=bool(page.runs)))
+    template = RunTemplate(asked.select, page, attachment_url)
+    pieces = [b'{"runs":[']
+    for first in range(0, len(page.runs), _RUNS_AT_ONCE):
+        runs = page.runs[first : first + _RUNS_AT_ONCE]
+        columns = [*template.columns(runs), [b","] * len(runs)]
+        pieces += chain.from_iterable(zip(*columns, strict=True))
+    if page.runs:
+        pieces.pop()  # the last comma
     # One join: a page is large, and what lies in it is copied once.
-    return b"".join((b'{"runs":[', *pieces, b"],", orjson.dumps(rest)[1:]))
+    return b"".join((*pieces, b"],", orjson.dumps(rest)[1:]))
 
 
 def cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
