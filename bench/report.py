@@ -37,7 +37,8 @@ All runs of all projects, fetched by clients: what iterating over `list_runs(pro
 `to_arrow()` and `to_parquet()` take, payloads included. Each walk is a process of its own; over
 HTTP beside the server, on the folder without one. `x langsmith` compares with LangSmith's own
 client on the same server in the same run. Our runs are decoded when they are looked at, LangSmith's
-at once; a row where inputs and outputs are read says what that comes to. CPU is the client's.
+at once; a row where inputs and outputs are read says what that comes to. CPU is the client's; so
+is memory, in which the mapped file of a folder counts, and the whole table of `to_arrow`.
 
 | client | runs/s | x langsmith | runs | CPU, us per run | memory, at most |
 |---|---:|---:|---:|---:|---:|
