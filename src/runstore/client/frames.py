@@ -137,8 +137,7 @@ class ArrowPages:
         if column.kind == "seconds":
             ends = _times(self._arrow, [run.end_time for run in runs])
             return _seconds(self._arrow, _times(self._arrow, [r.start_time for r in runs]), ends)
-        field = column.field
-        return _BUILD[column.kind](self._arrow, list(map(attrgetter(field), runs)))
+        return _BUILD[column.kind](self._arrow, list(map(attrgetter(column.field), runs)))
 
 
 class ArrowTable:
