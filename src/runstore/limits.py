@@ -6,6 +6,7 @@ MIB = 1024 * 1024
 FILTER_CHARS_MAX = 65_536  # characters of one filter text; a list of 1,000 ids fits
 FILTER_DEPTH_MAX = 100  # nested calls; keeps every pass off Python's stack limit
 FILTER_LIST_ITEMS_MAX = 10_000  # values in one [...] list
+FILTER_TOKENS_MAX = 22_000  # words, values and marks in one filter; about 2 us to read each
 PATTERN_CHARS_MAX = 4_096  # one like or regex pattern
 SEARCH_WORDS_MAX = 64  # words of one search("...")
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
@@ -88,6 +89,8 @@ ROLLUPS_KNOWN_MAX = 300  # figures the writer need not read again; a few kB each
 ROLLUP_TAIL_MAX = 4_000  # runs that came last and are in no rollup: figures read them one by one
 FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
 TRACE_CANDIDATES_MAX = 1_000  # traces read whole rather than tested run by run
+LOOKUP_DEPTH_MAX = 25  # brackets inside brackets of one; FTS5 reads some 30, deeper ones are tested
+SQL_VALUES_MAX = 32_766  # values of all filters of one query; SQLite binds no more
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row
 ARRIVAL_VISITS_MAX = 2_000  # index hits a walk visits past a full page before it gives up
 SAMPLE_RUNS = 1_000  # newest runs asked how common a condition is; about 0.3 ms

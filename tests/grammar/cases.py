@@ -1,6 +1,11 @@
 """Texts at the rim of the language, and what the guide says of each; found ones are added here."""
 
-from runstore.limits import FILTER_CHARS_MAX, FILTER_DEPTH_MAX, FILTER_LIST_ITEMS_MAX
+from runstore.limits import (
+    FILTER_CHARS_MAX,
+    FILTER_DEPTH_MAX,
+    FILTER_LIST_ITEMS_MAX,
+    FILTER_TOKENS_MAX,
+)
 
 ACCEPTED = {
     "a call of nothing": "a()",
@@ -25,6 +30,7 @@ ACCEPTED = {
     "the last code point": 'a("\\U0010ffff", "\\377")',
     "as many values as a list holds": f"a([{'1,' * FILTER_LIST_ITEMS_MAX}])",
     "as deep as it goes": "a(" * (FILTER_DEPTH_MAX - 1) + "b()" + ")" * (FILTER_DEPTH_MAX - 1),
+    "as many words and marks as it may have": f"a({'b,' * ((FILTER_TOKENS_MAX - 4) // 2)}c)",
     "as long as it may be": f"a({' ' * (FILTER_CHARS_MAX - 3)})",
 }
 
@@ -75,5 +81,6 @@ REFUSED = {
     "a code point past the last": 'a("\\U00110000")',
     "one value more than a list holds": f"a([{'1,' * (FILTER_LIST_ITEMS_MAX + 1)}])",
     "one call deeper than it goes": "a(" * FILTER_DEPTH_MAX + "b()" + ")" * FILTER_DEPTH_MAX,
+    "two words and marks more than it may have": f"a({'b,' * ((FILTER_TOKENS_MAX - 2) // 2)}c)",
     "one character longer than it may be": f"a({' ' * (FILTER_CHARS_MAX - 2)})",
 }

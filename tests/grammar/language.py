@@ -20,7 +20,12 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, VisitError
 
 from runstore.filter.syntax import Arg, Call, List, Literal, Name
-from runstore.limits import FILTER_CHARS_MAX, FILTER_DEPTH_MAX, FILTER_LIST_ITEMS_MAX
+from runstore.limits import (
+    FILTER_CHARS_MAX,
+    FILTER_DEPTH_MAX,
+    FILTER_LIST_ITEMS_MAX,
+    FILTER_TOKENS_MAX,
+)
 
 Shape = Any
 
@@ -46,7 +51,8 @@ def read(text: str) -> Shape | None:
         if isinstance(error.orig_exc, Refused):
             return None
         raise
-    return shape if _depth(shape) <= FILTER_DEPTH_MAX else None
+    few = len(text) <= FILTER_TOKENS_MAX or sum(1 for _ in _LARK.lex(text)) <= FILTER_TOKENS_MAX
+    return shape if few and _depth(shape) <= FILTER_DEPTH_MAX else None
 
 
 def shape_of(node: Arg) -> Shape:

@@ -73,8 +73,8 @@ class _Parser:
         while self.token.text != ")":
             args.append(self.arg(depth))
             self.separator(")", args[-1])
-        end = self.take().at.end
-        return Call(function.text, tuple(args), function.at, At(function.at.start, end))
+        end = self.take().end
+        return Call(function.text, tuple(args), function.at, At(function.start, end))
 
     def arg(self, depth: int) -> Arg:
         token = self.take()
@@ -87,7 +87,7 @@ class _Parser:
         return self.literal(token)
 
     def name(self, first: Token) -> Name:
-        parts, end = [first.text], first.at.end
+        parts, end = [first.text], first.end
         while self.token.text == ".":
             self.take()
             part = self.take()
@@ -102,8 +102,8 @@ class _Parser:
                     "positions in a list are left out: inputs.messages.content; a key that is no "
                     'plain word goes in quotes: metadata."my-key"',
                 )
-            end = part.at.end
-        return Name(tuple(parts), At(first.at.start, end))
+            end = part.end
+        return Name(tuple(parts), At(first.start, end))
 
     def list(self, bracket: Token) -> List:
         items: list[Literal] = []
@@ -114,7 +114,7 @@ class _Parser:
                     f"a list holds at most {FILTER_LIST_ITEMS_MAX} values", items[-1].at
                 )
             self.separator("]", items[-1])
-        return List(tuple(items), At(bracket.at.start, self.take().at.end))
+        return List(tuple(items), At(bracket.start, self.take().end))
 
     def literal(self, token: Token) -> Literal:
         if token.kind == "string":

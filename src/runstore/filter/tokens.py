@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from runstore.filter.errors import At, FilterError
+from runstore.limits import FILTER_TOKENS_MAX
 
 TOKEN = re.compile(
     r"""
@@ -20,6 +21,7 @@ TOKEN = re.compile(
   | (?P<string>   "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
   | (?P<punct>    [(),.\[\]])
   | (?P<operator> [=!<>]=? | && | \|\| | [:&|~])   # of other languages, to say so
+  | (?P<unknown>  .)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -37,17 +39,33 @@ INT_DIGITS_MAX = 20  # of 2**64 - 1
 class Token(NamedTuple):
     kind: str  # a group of TOKEN, or "end"
     text: str
-    at: At
+    start: int
+    end: int
+
+    @property
+    def at(self) -> At:
+        return At(self.start, self.end)
 
 
 def tokens(text: str, where: str = "filter") -> Iterator[Token]:
     """Yield every token but spaces, then one "end" token of width 0. Raises FilterError."""
-    start = 0
-    while start < len(text):
-        found = TOKEN.match(text, start)
-        if found is None:
+    left = FILTER_TOKENS_MAX
+    for found in TOKEN.finditer(text):
+        kind = found.lastgroup or ""
+        if kind == "space":
+            continue
+        start, end = found.span()
+        if not left:
+            raise FilterError(
+                f"the filter has more than {FILTER_TOKENS_MAX} words, values and marks",
+                text,
+                At(start, end),
+                hint="long lists of run ids go into the query's `id`",
+                where=where,
+            )
+        left -= 1
+        if kind == "unknown":
             raise _unexpected(text, start, where)
-        kind, end = found.lastgroup or "", found.end()
         if kind == "number" and (junk := _JUNK.match(text, end)) and text[end] != ".":
             raise FilterError(
                 f"{text[start : junk.end()][:40]} is no number",
@@ -56,10 +74,8 @@ def tokens(text: str, where: str = "filter") -> Iterator[Token]:
                 hint=f'durations, times and ids go in quotes: "{text[start : junk.end()][:40]}"',
                 where=where,
             )
-        if kind != "space":
-            yield Token(kind, found.group(), At(start, end))
-        start = end
-    yield Token("end", "", At(start, start))
+        yield Token(kind, found[0], start, end)
+    yield Token("end", "", len(text), len(text))
 
 
 def _unexpected(text: str, start: int, where: str) -> FilterError:
@@ -96,7 +112,7 @@ def string_value(token: Token, text: str, where: str) -> str:
         found = _ESCAPE.match(inner, slash)
         code = _code_point(found) if found else None
         if found is None or code is None:
-            start = token.at.start + 1 + slash
+            start = token.start + 1 + slash
             raise FilterError(
                 f"unknown escape {inner[slash : slash + 2]}",
                 text,

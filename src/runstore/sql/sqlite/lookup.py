@@ -22,7 +22,7 @@ from runstore.filter.tree import (
     Test,
     Value,
 )
-from runstore.limits import INDEXED_TOKEN_CHARS_MAX
+from runstore.limits import INDEXED_TOKEN_CHARS_MAX, LOOKUP_DEPTH_MAX
 from runstore.model.words import tokens
 from runstore.sql.sqlite.terms import (
     FAMILY_MARKS,
@@ -95,7 +95,12 @@ WORD_COLUMNS = {"inputs": "inputs", "outputs": "outputs", "metadata": "others"}
 
 
 def lookup(node: Node) -> Lookup | None:
-    """None: the index knows nothing of this filter."""
+    """None: the index knows nothing of this filter, or cannot be asked so deep a question."""
+    found = _lookup(node)
+    return None if found is None or _depth(found.expression) > LOOKUP_DEPTH_MAX else found
+
+
+def _lookup(node: Node) -> Lookup | None:
     match node:
         case Compare(attribute, "eq", value) if attribute in TERM_MARKS:
             return _one_of(attribute, (value,))
@@ -111,9 +116,9 @@ def lookup(node: Node) -> Lookup | None:
         case Entries():
             return _entries(node)
         case And(terms):
-            return _all([lookup(term) for term in terms], terms)
+            return _all([_lookup(term) for term in terms], terms)
         case Or(terms):
-            return _any([lookup(term) for term in terms])
+            return _any([_lookup(term) for term in terms])
         case _:
             return None
 
@@ -141,7 +146,7 @@ def _all(found: list[Lookup | None], terms: tuple[Node, ...]) -> Lookup | None:
     without = [
         inner.expression
         for term in terms
-        if isinstance(term, Not) and (inner := lookup(term.term)) is not None and inner.exact
+        if isinstance(term, Not) and (inner := _lookup(term.term)) is not None and inner.exact
     ]
     if without:
         expression = Except(expression, _either(without))
@@ -289,6 +294,17 @@ def size(expression: Expression) -> int:
             return size(what) + size(without)
         case _:
             return 1
+
+
+def _depth(expression: Expression) -> int:
+    """Brackets inside brackets, in FTS5's language."""
+    match expression:
+        case All(parts) | Any_(parts):
+            return 1 + max(map(_depth, parts), default=0)
+        case Except(what, without):
+            return 1 + max(_depth(what), _depth(without))
+        case _:
+            return 0
 
 
 def resolve(

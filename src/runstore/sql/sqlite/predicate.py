@@ -4,9 +4,11 @@ What SQL cannot say (patterns, what lies inside a payload) becomes `holds(slot, 
 test, kept in `Statement.tests`, that the engine registers as a function.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from runstore.errors import TooLarge
 from runstore.filter.tree import (
     And,
     Compare,
@@ -22,6 +24,7 @@ from runstore.filter.tree import (
     Test,
     Value,
 )
+from runstore.limits import SQL_VALUES_MAX
 from runstore.model.ids import id_to_bytes
 from runstore.sql.sqlite import payload_tests
 from runstore.sql.sqlite.columns import (
@@ -52,6 +55,19 @@ FEEDBACK_PARTS = {
 }
 
 
+JOINED_PLAINLY = 6  # conditions; more go in halves
+
+
+def joined(joint: Literal["AND", "OR"], conditions: Sequence[str]) -> str:
+    """All the conditions, of thousands too: SQLite takes expressions up to 1,000 deep, and a plain
+    chain is as deep as it is long."""
+    if len(conditions) <= JOINED_PLAINLY:
+        return f" {joint} ".join(conditions)
+    half = len(conditions) // 2
+    first, second = joined(joint, conditions[:half]), joined(joint, conditions[half:])
+    return f"({first}) {joint} ({second})"
+
+
 @dataclass(slots=True)
 class Params:
     """Bound values, named p0, p1, ... in order of appearance: same filter, same text."""
@@ -60,6 +76,13 @@ class Params:
     tests: list[PayloadTest] = field(default_factory=list)
 
     def bind(self, value: SqlValue) -> str:
+        """The name it is bound by. Raises TooLarge."""
+        if len(self.values) == SQL_VALUES_MAX:
+            raise TooLarge(
+                f"the filters of one query hold more than {SQL_VALUES_MAX} values; ask for "
+                "fewer at a time, or name runs by `id`",
+                SQL_VALUES_MAX,
+            )
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f":{name}"
@@ -84,9 +107,9 @@ class Conditions:
             case Constant(holds):
                 return "TRUE" if holds else "FALSE"
             case And(terms):
-                return "(" + " AND ".join(self.condition(term, r) for term in terms) + ")"
+                return f"({joined('AND', [self.condition(term, r) for term in terms])})"
             case Or(terms):
-                return "(" + " OR ".join(self.condition(term, r) for term in terms) + ")"
+                return f"({joined('OR', [self.condition(term, r) for term in terms])})"
             case Not(term):
                 return f"({self.condition(term, r)} IS NOT TRUE)"
             case Compare():
@@ -180,8 +203,8 @@ class Conditions:
                 f"{source} IS NOT NULL AND holds({slot}, {source})"
                 for source in self._sources(node.scope, r)
             ]
-            words.append("(" + " OR ".join(sources) + ")")
-        return "(" + " AND ".join(words) + ")"
+            words.append(f"({joined('OR', sources)})")
+        return f"({joined('AND', words)})"
 
     def _sources(self, scope: str, r: str) -> list[str]:
         sources = {
@@ -204,13 +227,13 @@ class Conditions:
             return found
         conditions = [self._some(part, r) for part in some]
         conditions += [f"({self._some(part, r)} IS NOT TRUE)" for part in none]
-        return "(" + " AND ".join(conditions) + ")"
+        return f"({joined('AND', conditions)})"
 
     def _some(self, part: SomeEntry, r: str) -> str:
         if part.family == "feedback":
             return FEEDBACK.format(r=r, tests=self.feedback_tests(part))
         if part.family == "tags":
-            tests = " AND ".join(self._test_sql(test, "tag.value") for test in part.tests)
+            tests = joined("AND", [self._test_sql(test, "tag.value") for test in part.tests])
             return TAG.format(r=r, test=tests)
         found, exact = self._found(part, r)
 
@@ -222,11 +245,14 @@ class Conditions:
 
     def feedback_tests(self, part: SomeEntry) -> str:
         """Conditions on one row `f` of feedback."""
-        return " AND ".join(
-            self._json_test(test, FEEDBACK_PARTS[test.part])
-            if test.part == "value"
-            else self._test_sql(test, FEEDBACK_PARTS[test.part])
-            for test in part.tests
+        return joined(
+            "AND",
+            [
+                self._json_test(test, FEEDBACK_PARTS[test.part])
+                if test.part == "value"
+                else self._test_sql(test, FEEDBACK_PARTS[test.part])
+                for test in part.tests
+            ],
         )
 
     def _test_sql(self, test: Test, expression: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 from runstore.model.ids import id_to_bytes
 from runstore.model.query import Position
 from runstore.model.times import START_US_MAX, START_US_MIN
-from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue
+from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue, joined
 from runstore.sql.sqlite.span import Span
 
 KeyKind = Literal["rid", "id", "trace_id"]
@@ -154,7 +154,7 @@ def by_keys(
 def _page(
     source: str, conditions: list[str], window: Window, span: Span, params: Params
 ) -> Statement:
-    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
+    where = joined("AND", conditions + window.condition(params, span)) or "TRUE"
     text = _PAGE.format(
         source=source,
         where=where,
@@ -179,7 +179,7 @@ def by_arrival(
     text = params.bind(match)
     low, high = rids
     bound = f" AND inverted.rowid BETWEEN {params.bind(low)} AND {params.bind(high)}"
-    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
+    where = joined("AND", conditions + window.condition(params, span)) or "TRUE"
     direction = "DESC" if window.descending else "ASC"
     return Statement.of(
         _ARRIVAL.format(where=where, text=text, bound=bound, direction=direction), params
@@ -191,7 +191,7 @@ def by_rids(
 ) -> Statement:
     """What `by_arrival` gives, of these rids, in their order."""
     source = _KEYS["rid"].format(keys=params.bind(key_list(rids)))
-    where = " AND ".join(conditions + window.condition(params, span)) or "TRUE"
+    where = joined("AND", conditions + window.condition(params, span)) or "TRUE"
     return Statement.of(_ARRIVED.format(source=source, where=where), params)
 
 
@@ -206,7 +206,7 @@ def all_rows(
     if listed is not None:
         kind, keys = listed
         source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
-    where = " AND ".join(conditions) or "TRUE"
+    where = joined("AND", conditions) or "TRUE"
     return Statement.of(_ROWS.format(columns=columns, source=source, where=where), params)
 
 
@@ -234,7 +234,7 @@ def sample_time(
     newest = Window(descending=True, after=None, limit=limit)
     where = [f"r.pid = {params.bind(pid)}", *newest.condition(params, span)]
     text = _SAMPLE_TIME.format(
-        meets=" AND ".join(conditions), where=" AND ".join(where), limit=params.bind(limit)
+        meets=joined("AND", conditions), where=joined("AND", where), limit=params.bind(limit)
     )
     return Statement.of(text, params)
 
@@ -258,7 +258,7 @@ def traces_of(
 ) -> Statement:
     """The traces of listed runs that meet the conditions."""
     source = _KEYS[kind].format(keys=params.bind(key_list(keys)))
-    where = " AND ".join(conditions) or "TRUE"
+    where = joined("AND", conditions) or "TRUE"
     return Statement.of(
         _TRACES.format(source=source, where=where, limit=params.bind(limit)), params
     )
