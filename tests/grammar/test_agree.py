@@ -7,17 +7,14 @@ second reading here. `make grammar N=5000000` compares as many as wanted.
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.filter import strategies as words
 from tests.grammar.agree import reading, shrunk
 from tests.grammar.cases import ACCEPTED, REFUSED
 from tests.grammar.written import CORPUS, KINDS, PIECES, Edit, Writer, edited
-
-MANY = settings(
-    max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
 
 
 def agreed(text: str) -> bool:
@@ -43,7 +40,7 @@ def test_both_agree_on_the_corpus_and_all_its_prefixes() -> None:
             agreed(text[:end])
 
 
-@settings(MANY, max_examples=100)
+@examples(100)
 @given(words.texts())
 def test_both_read_every_valid_filter(text: str) -> None:
     assert agreed(text)
@@ -59,13 +56,13 @@ def edits() -> st.SearchStrategy[Edit]:
     )
 
 
-@settings(MANY, max_examples=500)
+@examples(500)
 @given(text=st.sampled_from(CORPUS), changes=st.lists(edits(), max_size=4))
 def test_both_agree_on_an_edited_filter(text: str, changes: list[Edit]) -> None:
     agreed(edited(text, changes))
 
 
-@MANY
+@examples(300)
 @given(st.text("()[],.'\" \\aeqnul1-+=:{}\u00e9\u3000\ud800", max_size=20))
 def test_both_agree_on_any_text(text: str) -> None:
     agreed(text)

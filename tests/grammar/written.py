@@ -47,6 +47,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _OFTEN = (6, 5, 5, 3, 3, 1, 0.3, 0.003)  # each of KINDS
 
 
+# What a text can be full of, between and( and ).
+DENSE = (
+    "a,", "a(),", "a.b,", '"",', "1,", "-1e5,", "null,", "[],", "[1],", "a.'',", "a(a(a)),",
+    "eq(name,'x'),", "eq(latency,1),", "has(metadata,'{}'),", "search('a b'),", "'\\n',",
+)  # fmt: skip
+DENSE_ONE_IN = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One change at a place; places are counted around the text's length."""
@@ -94,9 +102,17 @@ class Writer:
     def mutant(self) -> str:
         """Half of them from the corpus; some without an edit, most with one or two."""
         random = self.random
+        if random.randrange(DENSE_ONE_IN) == 0:
+            return self._dense()
         text = random.choice(CORPUS) if random.random() < 0.5 else self.filter()
         edits = [self._edit(text) for _ in range(random.choice((0, 1, 1, 1, 2, 2, 3, 5)))]
         return edited(text, edits)
+
+    def _dense(self) -> str:
+        piece = self.random.choice(DENSE)
+        count = self.random.randrange((FILTER_CHARS_MAX - len("and()")) // len(piece)) + 1
+        head, tail = self.random.choice((("and(", ")"), ("in(name,[", "])"), ("not(", "")))
+        return f"{head}{piece * count}{tail}"
 
     def _edit(self, text: str) -> Edit:
         random = self.random

@@ -44,8 +44,8 @@ def parse(text: str, where: str = "filter") -> Call:
 class _Parser:
     def __init__(self, text: str, where: str) -> None:
         self.text, self.where = text, where
-        self.tokens = tokens(text, where)
-        self.token = next(self.tokens)
+        self.next = tokens(text, where).__next__
+        self.token = self.next()
 
     def filter(self) -> Call:
         first = self.take()
@@ -117,13 +117,13 @@ class _Parser:
         return List(tuple(items), At(bracket.start, self.take().end))
 
     def literal(self, token: Token) -> Literal:
-        if token.kind == "string":
-            value = string_value(token, self.text, self.where)
-            return Literal(value, token.text, token.at)
-        if token.kind == "number":
-            return Literal(self.number(token), token.text, token.at)
-        if token.kind == "name" and token.text in WORDS:
-            return Literal(WORDS[token.text], token.text, token.at)
+        kind, text, start, end = token
+        if kind == "string":
+            return Literal(string_value(token, self.text, self.where), text, At(start, end))
+        if kind == "number":
+            return Literal(self.number(token), text, At(start, end))
+        if kind == "name" and text in WORDS:
+            return Literal(WORDS[text], text, At(start, end))
         if token.kind == "end":
             raise self.error("the filter stops too early", token.at, "a value or ) is missing")
         if token.kind == "name":
@@ -141,14 +141,14 @@ class _Parser:
     def take(self) -> Token:
         token = self.token
         if token.kind != "end":
-            self.token = next(self.tokens)
+            self.token = self.next()
         return token
 
     def separator(self, closing: str, before: Arg) -> None:
         """Past the comma; at the closing bracket."""
         token = self.token
         if token.text == ",":
-            self.take()
+            self.token = self.next()
         elif token.kind == "end":
             raise self.error("the filter stops too early", token.at, f"{closing} is missing")
         elif token.text != closing:
