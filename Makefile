@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 export PYTHONPATH :=
+unexport PYTHONDONTWRITEBYTECODE  # tests start some hundred processes: each would compile anew
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,11 @@ serve: $(READY) ## Serve ./runstore-data on http://127.0.0.1:1984
 
 .PHONY: test
 test: $(READY) ## Run the tests (under 5 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(JOBS) -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q
+
+.PHONY: thorough
+thorough: $(READY) ## Run the properties among them on twenty times as many, new examples
+	$(BIN)/python -m pytest -n $(JOBS) -q -m hypothesis --hypothesis-profile thorough --timeout 1800
 
 .PHONY: check
 check: $(READY) ## Lint, format check, types, import contracts, generated docs, sizes
