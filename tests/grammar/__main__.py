@@ -16,8 +16,9 @@ from random import Random
 
 from runstore.errors import FilterError
 from runstore.filter.parse import parse
-from tests.grammar.agree import reading, shrunk
+from tests.grammar.agree import reading
 from tests.grammar.written import Writer
+from tests.shrinking import shrunk
 
 INPUTS_PER_SHARD = 10_000
 PROBLEMS_SHOWN = 20

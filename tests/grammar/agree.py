@@ -1,7 +1,6 @@
 """Puts one text to both parsers: what each makes of it, where they part, how long ours took."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from runstore.filter.check import compile_filter
@@ -54,19 +53,3 @@ def _parted(ours: Shape | None, other: Shape | None, said: str) -> str:
     if ours is None:
         return f"the grammar accepts, parse refuses: {said}"
     return f"two readings: parse {ours!a}, the grammar {other!a}"
-
-
-def shrunk(text: str, wrong: Callable[[str], bool]) -> str:
-    """A shorter text that is wrong too: parts are left out while it stays so."""
-    size = max(1, len(text) // 2)
-    while True:
-        at, shorter = 0, False
-        while at < len(text):
-            smaller = text[:at] + text[at + size :]
-            if wrong(smaller):
-                text, shorter = smaller, True
-            else:
-                at += size
-        if size == 1 and not shorter:
-            return text
-        size = max(1, size // 2)

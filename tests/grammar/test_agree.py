@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.filter import strategies as words
-from tests.grammar.agree import reading, shrunk
+from tests.grammar.agree import reading
 from tests.grammar.cases import ACCEPTED, REFUSED
 from tests.grammar.written import CORPUS, KINDS, PIECES, Edit, Writer, edited
+from tests.shrinking import shrunk
 
 
 def agreed(text: str) -> bool:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from runstore.model.query import RunQuery
 from tests.oracle.compare import load, same_stats, same_walk
 from tests.oracle.forests import forest
+from tests.oracle.limits import small_limits
 from tests.oracle.strategies import queries
-from tests.oracle.test_oracle import small_limits
 
 QUERIES_PER_FOREST = 500
 

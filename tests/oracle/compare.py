@@ -24,6 +24,7 @@ ALWAYS = {
 
 @dataclass
 class Pair:
+    forest: Forest
     memory: Engine
     other: Engine
 
@@ -33,7 +34,7 @@ class Pair:
 
 def load(forest: Forest, folder: Path) -> Pair:
     """Both engines with the forest in them; every refusal and every run is compared."""
-    pair = Pair(MemoryEngine(), SqliteEngine(folder))
+    pair = Pair(forest, MemoryEngine(), SqliteEngine(folder))
     for number, (project_id, name) in enumerate(zip(PROJECT_IDS, words.PROJECTS, strict=True)):
         for engine in (pair.memory, pair.other):
             engine.create_project(Project(id=project_id, name=name, start_us=number))

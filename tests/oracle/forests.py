@@ -6,7 +6,7 @@ The words are those of tests/filter/strategies.py, so that random filters meet t
 
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from runstore.model.batch import Batch
 from runstore.model.dotted_order import segment
@@ -20,10 +20,48 @@ LONG = "w" * 300  # longer than the index keeps
 ODD_KEYS = ("k" * 250, "deep.er", "~", "UP per")
 
 
+class Placed(NamedTuple):
+    """A run and its place in a tree."""
+
+    run_id: str
+    trace_id: str
+    dotted_order: str
+    start_us: int
+    parent: str | None
+
+
 @dataclass
 class Forest:
     batches: list[Batch]
-    run_ids: list[str]
+    places: list[Placed]
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        return tuple(place.run_id for place in self.places)
+
+    def of(self, *run_ids: str) -> "Forest":
+        """What is told of these runs alone."""
+        batches = [
+            Batch(
+                messages=[message for message in batch.messages if message.id in run_ids],
+                feedback=[record for record in batch.feedback if record.run_id in run_ids],
+            )
+            for batch in self.batches
+        ]
+        return Forest(
+            [batch for batch in batches if batch.messages or batch.feedback],
+            [place for place in self.places if place.run_id in run_ids],
+        )
+
+    def newcomers(self, seed: int = 1, count: int = 20) -> list[Batch]:
+        """New runs, of new traces and of those that are there; two a batch."""
+        grower = Grower(Random(seed))
+        grower.ids = [grower._id() for _ in range(count)]
+        tree = list(self.places)
+        for run_id in grower.ids:
+            tree.append(grower._placed(run_id, tree))
+        told = [message for place in tree[-count:] for message in grower._messages(place)]
+        return [Batch(messages=told[at : at + 2]) for at in range(0, len(told), 2)]
 
 
 def forest(seed: int, runs: int = 60) -> Forest:
@@ -38,10 +76,10 @@ class Grower:
         random = self.random
         self.ids = list(words.IDS) + [self._id() for _ in range(max(0, runs - len(words.IDS)))]
         random.shuffle(self.ids)
-        tree: list[tuple[str, str, str, int, str | None]] = []
+        tree: list[Placed] = []
         for run_id in self.ids:
             tree.append(self._placed(run_id, tree))
-        messages = [message for place in tree for message in self._messages(*place)]
+        messages = [message for place in tree for message in self._messages(place)]
         if random.random() < 0.7:
             self._shuffle(messages)
         batches = []
@@ -49,7 +87,7 @@ class Grower:
             size = random.randint(1, 40)
             batches.append(Batch(messages=messages[:size], feedback=self._feedback()))
             messages = messages[size:]
-        return Forest(batches, self.ids)
+        return Forest(batches, tree)
 
     def _id(self) -> str:
         raw = f"{self.random.getrandbits(128):032x}"
@@ -64,32 +102,45 @@ class Grower:
             a, b = self.random.randrange(len(messages)), self.random.randrange(len(messages))
             messages[a], messages[b] = messages[b], messages[a]
 
-    def _placed(
-        self, run_id: str, tree: list[tuple[str, str, str, int, str | None]]
-    ) -> tuple[str, str, str, int, str | None]:
-        """(id, trace id, dotted order, start, parent id)"""
+    def _placed(self, run_id: str, tree: list[Placed]) -> Placed:
         random = self.random
         start_us = self._start_us()
         roll = random.random()
         if not tree or roll < 0.25:
-            return run_id, run_id, segment(start_us, run_id), start_us, None
+            return self._root(run_id, start_us)
         if roll < 0.32:  # an orphan: its ancestors never come
             root, parent = self._id(), self._id()
             order = f"{segment(start_us, root)}.{segment(start_us, parent)}"
-            return run_id, root, f"{order}.{segment(start_us, run_id)}", start_us, parent
-        parent, trace, order, *_ = random.choice(tree[-8:])
-        return run_id, trace, f"{order}.{segment(start_us, run_id)}", start_us, parent
+            order = f"{order}.{segment(start_us, run_id)}"
+            return Placed(run_id, root, order, start_us, parent)
+        return self._child(run_id, random.choice(tree[-8:]), start_us)
+
+    def _root(self, run_id: str, start_us: int | None = None) -> Placed:
+        start_us = self._start_us() if start_us is None else start_us
+        return Placed(run_id, run_id, segment(start_us, run_id), start_us, None)
+
+    def _child(self, run_id: str, parent: Placed, start_us: int | None = None) -> Placed:
+        start_us = self._start_us() if start_us is None else start_us
+        order = f"{parent.dotted_order}.{segment(start_us, run_id)}"
+        return Placed(run_id, parent.trace_id, order, start_us, parent.run_id)
 
     def _start_us(self) -> int:
         if self.random.random() < 0.5:
             return self.random.choice(words.STARTS_US)
         return words.STARTS_US[0] + self.random.randrange(-5_000_000, 5_000_000)
 
-    def _messages(
-        self, run_id: str, trace: str, order: str, start_us: int, parent: str | None
-    ) -> list[RunMessage]:
+    def _latency_us(self) -> int:
+        return self.random.choice(words.LATENCIES_US)
+
+    def _messages(self, place: Placed) -> list[RunMessage]:
         random = self.random
-        create = RunMessage(id=run_id, is_patch=False, start_us=start_us, parent_run_id=parent)
+        create = RunMessage(
+            id=place.run_id,
+            is_patch=False,
+            start_us=place.start_us,
+            parent_run_id=place.parent,
+        )
+        trace, order = place.trace_id, place.dotted_order
         if random.random() < 0.9:
             create.trace_id, create.dotted_order = trace, order
         self._name_project(create)
@@ -112,7 +163,7 @@ class Grower:
         if self.random.random() < 0.3:
             self._name_project(patch)
         self._fill(patch, 0.5)
-        patch.end_us = (create.start_us or 0) + self.random.choice(words.LATENCIES_US)
+        patch.end_us = (create.start_us or 0) + self._latency_us()
         return patch
 
     def _name_project(self, message: RunMessage) -> None:
@@ -125,7 +176,7 @@ class Grower:
         random = self.random
         start_us = message.start_us or words.STARTS_US[0]
         if random.random() < often:
-            message.end_us = start_us + random.choice(words.LATENCIES_US)
+            message.end_us = start_us + self._latency_us()
         message.error = self._maybe(words.ERRORS, 0.2)
         message.status = self._maybe((*words.STATUSES, "odd"), 0.1)
         if random.random() < 0.5:

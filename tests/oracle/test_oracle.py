@@ -1,7 +1,7 @@
 """The embedded engine answers every query as the plain-Python meaning does."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,34 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from runstore.engine.sqlite import arrival, finder, stats
 from runstore.model.query import RunQuery
 from tests.examples import examples
 from tests.filter import strategies as words
 from tests.oracle.compare import Pair, load, same_stats, same_walk
 from tests.oracle.forests import PROJECT_IDS, forest
+from tests.oracle.limits import small_limits
 from tests.oracle.strategies import queries
 
 SEEDS = (1, 2, 3)
-
-
-@contextmanager
-def small_limits() -> Iterator[None]:
-    """Thresholds so low that small forests reach every way of reading."""
-    changes = {
-        (finder, "CANDIDATES_MAX"): 8,
-        (finder, "FIRST_CANDIDATES"): 4,
-        (finder, "TRACE_CANDIDATES_MAX"): 2,
-        (finder, "FEW_CANDIDATES"): 4,
-        (finder, "WORD_FORMS_MAX"): 2,
-        (finder, "WORD_FORMS_LISTED"): 1,
-        (arrival, "ARRIVAL_VISITS_MAX"): 30,
-        (stats, "CANDIDATES_MAX"): 3,
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for (module, name), value in changes.items():
-            patch.setattr(module, name, value)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +28,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pair]]:
         pair.close()
 
 
-@examples(100, allow=HealthCheck)
+@examples(100, allow=list(HealthCheck))
 @given(place=st.integers(0, len(SEEDS) - 1), query=queries())
 def test_every_page_of_a_random_query_is_the_oracles(
     pairs: list[Pair], place: int, query: RunQuery
@@ -55,7 +36,7 @@ def test_every_page_of_a_random_query_is_the_oracles(
     same_walk(pairs[place], query)
 
 
-@examples(100, allow=HealthCheck)
+@examples(100, allow=list(HealthCheck))
 @given(place=st.integers(0, len(SEEDS) - 1), query=queries())
 def test_every_way_of_reading_gives_the_same_pages(
     pairs: list[Pair], place: int, query: RunQuery
@@ -64,7 +45,7 @@ def test_every_way_of_reading_gives_the_same_pages(
         same_walk(pairs[place], query)
 
 
-@examples(50, allow=HealthCheck)
+@examples(50, allow=list(HealthCheck))
 @given(
     place=st.integers(0, len(SEEDS) - 1),
     query=queries(),
@@ -78,7 +59,7 @@ def test_stats_of_a_random_query_are_the_oracles(
         same_stats(pairs[place], query, group, "k" if group == "metadata" else None)
 
 
-@examples(15, allow=HealthCheck)
+@examples(15, allow=list(HealthCheck))
 @given(seed=st.integers(0, 10_000))
 def test_runs_told_in_any_order_add_up_to_the_same(seed: int) -> None:
     with TemporaryDirectory() as folder:
@@ -87,7 +68,7 @@ def test_runs_told_in_any_order_add_up_to_the_same(seed: int) -> None:
         pair.close()
 
 
-@examples(50, allow=HealthCheck)
+@examples(50, allow=list(HealthCheck))
 @given(text=words.texts(), place=st.integers(0, len(SEEDS) - 1))
 def test_a_filter_and_its_complement_part_the_runs(
     pairs: list[Pair], text: str, place: int

@@ -1,0 +1,103 @@
+"""Forests with the shapes of real agents, told of as wildly as those of forests.py."""
+
+from random import Random
+from typing import Any
+
+from runstore.model.jsontext import encode
+from runstore.model.run import JsonText, RunMessage
+from runstore.model.times import US_PER_S
+from tests.filter import strategies as words
+from tests.oracle.forests import Forest, Grower, Placed
+
+DAY_US = 24 * 60 * 60 * US_PER_S
+BIG_BYTES = 1024 * 1024  # of a payload; --big-mib says otherwise
+
+
+class Deep(Grower):
+    """Calls inside calls: nearly each run is the child of the one before."""
+
+    def _placed(self, run_id: str, tree: list[Placed]) -> Placed:
+        if not tree or self.random.random() < 0.03:
+            return self._root(run_id)
+        return self._child(run_id, tree[-1 if self.random.random() < 0.9 else -2 :][0])
+
+
+class Day(Grower):
+    """Traces that last a day, so that runs of one are far apart and those of several mix."""
+
+    def _placed(self, run_id: str, tree: list[Placed]) -> Placed:
+        if len(tree) < 3:
+            return self._root(run_id)
+        return self._child(run_id, self.random.choice(tree))
+
+    def _start_us(self) -> int:
+        return words.STARTS_US[0] + self.random.randrange(DAY_US)
+
+    def _latency_us(self) -> int:
+        return self.random.choice((*words.LATENCIES_US, DAY_US // 2, DAY_US))
+
+
+class Retries(Grower):
+    """Attempts side by side with one name, of which the last may succeed; each is told twice, as
+    a client does that got no answer."""
+
+    def _placed(self, run_id: str, tree: list[Placed]) -> Placed:
+        if not tree or self.random.random() < 0.1:
+            return self._root(run_id)
+        before = tree[-1]
+        if before.parent is not None and self.random.random() < 0.7:
+            parents = [place for place in tree if place.run_id == before.parent]
+            return self._child(run_id, parents[0], start_us=before.start_us + US_PER_S)
+        return self._child(run_id, before)
+
+    def _messages(self, place: Placed) -> list[RunMessage]:
+        messages = super()._messages(place)
+        for message in messages:
+            message.name = "search tool"
+            if place.parent is not None and self.random.random() < 0.7:
+                message.error, message.status = words.ERRORS[1], None
+        return messages + messages
+
+
+class Huge(Grower):
+    """One trace that has nearly all the runs, many of them right below its root."""
+
+    def _placed(self, run_id: str, tree: list[Placed]) -> Placed:
+        if not tree or self.random.random() < 0.01:
+            return self._root(run_id)
+        return self._child(run_id, tree[0] if self.random.random() < 0.5 else tree[-1])
+
+    def _start_us(self) -> int:
+        return words.STARTS_US[0] + self.random.randrange(60 * US_PER_S)
+
+
+class Big(Grower):
+    """Payloads of megabytes: one long text, and very many short ones."""
+
+    big_bytes = BIG_BYTES
+
+    def _payload(self, often: float) -> JsonText | None:
+        if self.random.random() < 0.1:
+            return encode(self._big())
+        return super()._payload(often)
+
+    def _big(self) -> dict[str, Any]:
+        text = self.random.choice(words.TEXTS) or "-"
+        if self.random.random() < 0.5:
+            return {"k": (text + " ") * (self.big_bytes // (len(text.encode()) + 1))}
+        entry = {"role": text, "content": self.random.choice(words.VALUES)}
+        return {"a": [entry] * (self.big_bytes // (len(encode(entry)) + 1))}
+
+
+SHAPES: dict[str, type[Grower]] = {
+    "mixed": Grower,
+    "deep": Deep,
+    "day": Day,
+    "retries": Retries,
+    "huge": Huge,
+    "big": Big,
+}
+
+
+def shaped(shape: str, seed: int, runs: int = 60) -> Forest:
+    return SHAPES[shape](Random(seed)).grow(runs)
