@@ -105,12 +105,13 @@ def test_a_loss_is_a_failure_that_says_what(
     ("words", "code", "what"),
     [
         (("export", "{tmp}/runs.csv", "-t", "{url}"), 2, "must end in .jsonl"),
-        (("export", "{tmp}/there.jsonl", "-t", "{url}"), 1, "say overwrite"),
+        (("export", "{tmp}/there.jsonl", "-t", "{url}"), 1, "--overwrite"),
         (("export", "{tmp}/a.jsonl", "-t", "{tmp}/nothing"), 1, "no Runstore folder"),
         (("export", "{tmp}/a.jsonl", "-t", "{url}", "-f", "eq(nam, 1)"), 2, "did you mean"),
         (("export", "{tmp}/a.jsonl", "-t", "{url}", "-p", "nobody's"), 1, "not found"),
         (("export", "{tmp}/a.jsonl", "-t", "{url}", "--requests-per-10s", "0"), 2, "less than 1"),
-        (("import", "{tmp}/missing.jsonl", "-t", "{tmp}/a"), 1, "cannot read"),
+        (("import", "{tmp}/missing.jsonl", "-t", "{tmp}/a"), 1, "no such file"),
+        (("import", "{tmp}/there.txt", "-t", "{tmp}/a"), 2, "does not end in .jsonl"),
         (("import", "{tmp}/there.jsonl", "-t", "{tmp}/a", "-n", "3"), 2, "taken as a whole"),
         (("import", "ftp://x", "-t", "{tmp}/a"), 2, "ftp"),
     ],
@@ -123,7 +124,8 @@ def test_what_cannot_be_done_is_told_on_stderr(
     code: int,
     what: str,
 ) -> None:
-    (tmp_path / "there.jsonl").write_bytes(b"")
+    for ending in ("jsonl", "txt"):
+        (tmp_path / f"there.{ending}").write_bytes(b"")
     assert command(*(word.format(tmp=tmp_path, url=url) for word in words)) == code
     said, errors = capsys.readouterr()
     assert said == ""

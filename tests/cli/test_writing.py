@@ -82,15 +82,19 @@ def test_the_folder_of_keys_is_that_of_the_server(
     assert say("keys", "create", "--data", str(tmp_path / "none")).code == 1
 
 
+NOBODY = "00000000-0000-4000-8000-00000000dead"
 # fmt: off
 WRONG = [
     (["list", "--filter", "eq(nme, 1)"], 2, "nme"),
-    (["list", "--since", "yesterday"], 2, "start-time"),
+    (["list", "--since", "yesterday"], 2, "--since: 'yesterday'"),
+    (["list", "--end-time", "tomorrow"], 2, "--until: 'tomorrow'"),
     (["list", "--order", "up"], 2, "order"),
     (["list", "--no-such-option"], 2, "no-such-option"),
     (["list", "--limit", "-1"], 2, "limit"),
     (["list", "--project", "nobody"], 1, "nobody"),
     (["get", "not-an-id"], 2, "UUID"),
+    (["get", NOBODY], 1, NOBODY),
+    (["trace", NOBODY], 1, f"no run or trace {NOBODY}"),
     (["lst"], 2, "list"),
     (["tail", "--cursor", "x"], 2, "cursor"),
     (["feedback", "create", "not-an-id", "k"], 2, "UUID"),
@@ -157,17 +161,17 @@ def test_a_time_may_be_how_long_ago(text: str) -> None:
 
     now = datetime(2026, 3, 1, tzinfo=UTC)
     hours = {"90s": 0.025, "15m": 0.25, "2h": 2, "7d": 168, "4w": 672, "1.5h": 1.5}[text]
-    assert now - as_time("start_time", text, now) == timedelta(hours=hours)
+    assert now - as_time("--since", text, now) == timedelta(hours=hours)
 
 
 def test_a_time_without_a_zone_is_local() -> None:
     from datetime import datetime
 
     naive = datetime(2026, 3, 1, 10)  # noqa: DTZ001  # as a person types it
-    assert as_time("start_time", "2026-03-01T10:00") == naive.astimezone()
+    assert as_time("--since", "2026-03-01T10:00") == naive.astimezone()
     for text in ("", "soon", "5 x", "2026-13-01"):
         with pytest.raises(InvalidArgument, match="neither an ISO time"):
-            as_time("start_time", text)
+            as_time("--since", text)
 
 
 def commands(group: App = app, name: str = "runstore") -> dict[str, App]:

@@ -62,9 +62,9 @@ class RunOptions:
     def keywords(self, *, needs_scope: bool = True) -> dict[str, Any]:
         """Of RunFilters. Raises InvalidArgument for a time that is none."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("start_time", "end_time"):
+        for name, option in (("start_time", "--since"), ("end_time", "--until")):
             if given[name] is not None:
-                given[name] = as_time(name, given[name])
+                given[name] = as_time(option, given[name])
         if needs_scope and not any(given[name] for name in _SCOPES):
             given["all_projects"] = True
         given["project_name"] = given.pop("project")
@@ -76,7 +76,7 @@ class RunOptions:
 EVERY_RUN = RunOptions()
 
 
-def as_time(name: str, text: str, now: datetime | None = None) -> datetime:
+def as_time(option: str, text: str, now: datetime | None = None) -> datetime:
     """An ISO time, local without a zone; or how long ago: 90s, 15m, 2h, 7d, 4w."""
     ago = _AGO.fullmatch(text.strip())
     try:
@@ -86,7 +86,7 @@ def as_time(name: str, text: str, now: datetime | None = None) -> datetime:
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError):
         raise InvalidArgument(
-            f"{name.replace('_', '-')}: {text!r} is neither an ISO time, such as"
+            f"{option}: {text!r} is neither an ISO time, such as"
             " 2026-03-01T10:00, nor how long ago, such as 15m, 2h, 7d"
         ) from None
 

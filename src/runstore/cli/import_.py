@@ -53,9 +53,8 @@ def import_source(
     """
     from runstore.cli.account import show_account, watched
     from runstore.client.transfer import import_runs
-    from runstore.client.transfer.formats import ENDINGS
 
-    is_file = source.endswith(ENDINGS)
+    is_file = _is_file(source)
     asked = which.keywords(needs_scope=not is_file)
     asked.update({} if limit is None else {"limit": limit})
     with ExitStack() as stack:
@@ -70,3 +69,14 @@ def import_source(
             **asked,
         )
     return show_account(ledger, as_json=json)
+
+
+def _is_file(source: str) -> bool:
+    """Of runs, by its name. Raises InvalidArgument for another file."""
+    from runstore.client.transfer.formats import ENDINGS, ENDINGS_SAID
+    from runstore.errors import InvalidArgument
+
+    is_runs = source.endswith(ENDINGS)
+    if not is_runs and Path(source).expanduser().is_file():
+        raise InvalidArgument(f"{source} is a file whose name does not end in {ENDINGS_SAID}")
+    return is_runs

@@ -52,7 +52,10 @@ def _read(client: "Client", run_id: str, select: tuple[str, ...] | None) -> "Run
     try:
         return client.read_trace(run_id, select=select)
     except NotFound as missing:
-        run = client.read_run(run_id)
+        try:
+            run = client.read_run(run_id)
+        except NotFound:
+            raise NotFound(f"there is no run or trace {run_id}") from None
         if str(run.trace_id) == str(run.id):
             raise missing
         return client.read_trace(run.trace_id, select=select)

@@ -254,7 +254,7 @@ def test_one_process_writes_a_file(source: Client, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "asked", "error", "what"),
     [
-        ("runs.csv", everything, InvalidArgument, ".jsonl, .jsonl.zst, .parquet"),
+        ("runs.csv", everything, InvalidArgument, ".jsonl, .jsonl.zst or .parquet"),
         ("runs.jsonl", {}, InvalidArgument, "does not say which runs"),
         ("runs.jsonl", {"select": ["id"]}, TypeError, "select"),
         ("runs.jsonl", {"projekt_name": "x"}, TypeError, "project_name"),

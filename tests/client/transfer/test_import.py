@@ -286,8 +286,9 @@ def test_a_run_that_comes_twice_is_compared_twice(target: Client, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "content", "error", "what"),
     [
-        ("runs.csv", b"", InvalidArgument, ".jsonl, .jsonl.zst, .parquet"),
-        ("runs.jsonl", None, StorageError, "cannot read"),
+        ("runs.csv", b"", InvalidArgument, ".jsonl, .jsonl.zst or .parquet"),
+        ("runs.jsonl", None, StorageError, "no such file"),
+        ("runs.parquet", None, StorageError, "no such file"),
         ("runs.jsonl.zst", b"not zstd", StorageError, "cannot read"),
         ("runs.parquet", b"not parquet", StorageError, "cannot read"),
     ],

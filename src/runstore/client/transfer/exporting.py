@@ -22,7 +22,7 @@ from runstore.client.transfer.hashing import ContentHash, hash_bundles
 from runstore.client.transfer.ledger import Ledger, OnLedger
 from runstore.client.transfer.peer import Peer
 from runstore.client.transfer.reading import DERIVED, NEEDED, ProjectNames, read_bundles
-from runstore.client.transfer.state import ExportState, StateFile
+from runstore.client.transfer.state import SAY_RESTART, ExportState, StateFile
 from runstore.errors import Conflict, CursorError, StorageError
 
 
@@ -77,7 +77,9 @@ class Exporter:
             state = None if restart else self._file.load()
             is_named = state is not None and state.is_read  # the file there is perhaps ours
             if self._destination.exists() and not (overwrite or is_named):
-                raise Conflict(f"{self._destination} is there already; say overwrite")
+                raise Conflict(
+                    f"{self._destination} is there already; say overwrite=True, --overwrite"
+                )
             if state is None:
                 state = self._begin()
             else:
@@ -118,7 +120,7 @@ class Exporter:
         if (state.source, state.asked) != (self._source.name, self._said()):
             raise Conflict(
                 f"{self._file.path} is of an export from {state.source} that asked for other runs; "
-                "finish that one, or say restart"
+                f"finish that one, or {SAY_RESTART}"
             )
 
     def _read(self, state: ExportState, sink: Sink) -> None:
@@ -177,7 +179,9 @@ def pages_ahead(source: Peer, pager: RunPager[PageBytes]) -> Iterator[Pages]:
                 try:
                     page = coming.result()
                 except CursorError as error:
-                    raise CursorError(f"{error}; say restart to export from the start") from error
+                    raise CursorError(
+                        f"{error}; {SAY_RESTART}, to export from the start"
+                    ) from error
                 cursor, is_last = pager.cursor, pager.is_done
                 if not is_last:
                     coming = reader.submit(source.run, pager.next_page())

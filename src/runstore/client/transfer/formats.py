@@ -7,9 +7,10 @@ from typing import Protocol
 from runstore.client.transfer.bundle import Bundle
 from runstore.client.transfer.jsonl import JsonlSink, read_jsonl
 from runstore.client.transfer.ledger import Ledger
-from runstore.errors import InvalidArgument
+from runstore.errors import InvalidArgument, StorageError
 
 ENDINGS = (".jsonl", ".jsonl.zst", ".parquet")
+ENDINGS_SAID = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
 
 
 class Sink(Protocol):
@@ -48,6 +49,8 @@ def open_sink(destination: Path, ledger: Ledger) -> Sink:
 
 def read_bundles_of(path: Path, ledger: Ledger) -> Iterator[Bundle]:
     """What is no run is refused in `ledger`. Raises StorageError when the file cannot be read."""
+    if not path.exists():
+        raise StorageError(f"cannot read {path}: there is no such file")
     if _ending(path) == ".parquet":
         from runstore.client.transfer.parquet import read_parquet
 
@@ -59,4 +62,4 @@ def _ending(path: Path) -> str:
     for ending in ENDINGS:
         if path.name.endswith(ending):
             return ending
-    raise InvalidArgument(f"{path}: the name must end in {', '.join(ENDINGS)}")
+    raise InvalidArgument(f"{path}: the name must end in {ENDINGS_SAID}")

@@ -16,6 +16,7 @@ from runstore.client.transfer.attachment_folder import AttachmentFolder
 from runstore.client.transfer.bundle import Bundle, fields_of, joined
 from runstore.client.transfer.ledger import Ledger
 from runstore.client.transfer.record_fields import bundle_from, fields_beside
+from runstore.client.transfer.state import SAY_RESTART
 from runstore.errors import StorageError
 from runstore.limits import LINE_BYTES_MAX
 
@@ -39,7 +40,7 @@ class JsonlSink:
         if have < position:
             raise StorageError(
                 f"{self._part} has {have:,} bytes, and {position:,} were written: "
-                "it is not the one of this export; say restart"
+                f"it is not the one of this export; {SAY_RESTART}"
             )
         self._file = self._part.open("r+b" if position else "wb")
         self._file.truncate(position)

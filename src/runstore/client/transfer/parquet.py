@@ -17,6 +17,7 @@ from runstore.client.transfer.attachment_folder import AttachmentFolder
 from runstore.client.transfer.bundle import CONTENT, Bundle
 from runstore.client.transfer.ledger import Ledger
 from runstore.client.transfer.record_fields import BESIDE, bundle_from, fields_beside
+from runstore.client.transfer.state import SAY_RESTART
 from runstore.errors import StorageError
 from runstore.limits import PARQUET_GROUP_BYTES, PARQUET_GROUP_RUNS, TRANSFER_CHUNK_RUNS
 from runstore.model.jsontext import valid_json
@@ -50,7 +51,7 @@ class ParquetSink:
         if missing:
             raise StorageError(
                 f"{self._parts} lacks {min(missing)}, which was written: "
-                "it is not the one of this export; say restart"
+                f"it is not the one of this export; {SAY_RESTART}"
             )
         for one in self._parts.iterdir():
             if one.name not in there:  # written, but the state does not know of it

@@ -16,6 +16,7 @@ from runstore.client.transfer.ledger import Ledger, ledger_from
 from runstore.errors import Conflict, StorageError
 
 VERSION = 1
+SAY_RESTART = "say restart=True, --restart"
 
 
 @dataclass(slots=True)
