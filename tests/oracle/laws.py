@@ -80,9 +80,13 @@ def select_is_no_filter(engine: Engine, query: RunQuery, select: frozenset[str])
     """Whatever is selected, the same runs come, with the same values in what was selected."""
     whole = engine.fetch_runs(build_plan(replace(query, select=SELECT_DEFAULT)))
     part = engine.fetch_runs(build_plan(replace(query, select=select)))
-    assert [run.id for run in part.runs] == [run.id for run in whole.runs], f"{select}: {query}"
-    assert (part.has_next, part.has_previous) == (whole.has_next, whole.has_previous), query
-    for one, other in zip(part.runs, whole.runs, strict=True):
+    size = min(len(part.runs), len(whole.runs))  # the larger payloads, the shorter a page may be
+    ids = [run.id for run in part.runs]
+    assert ids[:size] == [run.id for run in whole.runs][:size], f"{select}: {query}"
+    for page in (part, whole):
+        assert len(page.runs) == max(len(part.runs), len(whole.runs)) or page.has_next, query
+    assert size == 0 or part.has_previous == whole.has_previous, query
+    for one, other in zip(part.runs, whole.runs, strict=False):
         for name in select & SELECT_DEFAULT - {"feedback_stats"}:
             a, b = getattr(one, name), getattr(other, name)
             assert a == b, f"{name} of {one.id} is {a!r} where {sorted(select)} is asked, not {b!r}"

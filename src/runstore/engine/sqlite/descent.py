@@ -15,17 +15,21 @@ Ids = dict[str, list[str]]
 
 
 def family_of(connection: Connection, runs: Sequence[Run]) -> tuple[Ids, Ids]:
-    """The runs right below each by start and id, and all below it in dotted order."""
+    """The runs of its trace right below each by start and id, and all below it in dotted order."""
     children: dict[str, list[tuple[int, str]]] = {run.id: [] for run in runs}
     below: Ids = {run.id: [] for run in runs}
-    for trace_id in dict.fromkeys(run.trace_id for run in runs):
+    traces: dict[str, set[str]] = {}
+    for run in runs:
+        traces.setdefault(run.trace_id, set()).add(run.id)
+    for trace_id, asked in traces.items():
         rows: Any = connection.raw.execute(_TRACE, (id_to_bytes(trace_id),))
         for start_us, dotted_order in rows:
             run_id = dotted_order[-ID_CHARS:]
             for end in range(SEGMENT_CHARS, len(dotted_order) - SEGMENT_CHARS, SEGMENT_CHARS + 1):
-                if (found := below.get(dotted_order[end - ID_CHARS : end])) is not None:
-                    found.append(run_id)
+                # One asked for may still be thought to be of another trace: see model/identity.py.
+                if (above := dotted_order[end - ID_CHARS : end]) in asked:
+                    below[above].append(run_id)
             parent = dotted_order[-SEGMENT_CHARS - 1 - ID_CHARS : -SEGMENT_CHARS - 1]
-            if (direct := children.get(parent)) is not None:
-                direct.append((start_us, run_id))
+            if parent in asked:
+                children[parent].append((start_us, run_id))
     return {run_id: [one for _, one in sorted(kids)] for run_id, kids in children.items()}, below
