@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import runstore
+from runstore import errors
 
 
 def run(script: str) -> str:
@@ -21,6 +22,15 @@ def run(script: str) -> str:
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(runstore, name) is not None
     assert name in dir(runstore)
+
+
+def test_every_error_can_be_caught_by_a_public_name() -> None:
+    public = {name for name in runstore.__all__ if name in vars(errors)}
+    assert public == {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.RunstoreError)
+    }
 
 
 def test_a_name_that_is_not_there_is_said_so() -> None:
