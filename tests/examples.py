@@ -1,13 +1,13 @@
 """A number of examples -> settings of a property that needs more or fewer than others do."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from hypothesis import HealthCheck, settings
 
 QUICK = 50  # examples of a property; `make thorough` tries twenty times as many
 
 
-def examples(quick: int, allow: Collection[HealthCheck] = ()) -> settings:
+def examples(quick: int, allow: Iterable[HealthCheck] = ()) -> settings:
     """`quick` of them by default, and as many times more as the profile has."""
     profile = settings()
     return settings(
