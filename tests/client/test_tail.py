@@ -1,6 +1,7 @@
 """tail: the same over HTTP and on a folder, sync and async."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.client.calls.test_tail import event
 from tests.client.conftest import Connect, Place
 from tests.client.world import id_of, run, write_runs
 from tests.server.live import open_engine, serve
+from tests.standin import standin
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ class Breaking:
 
 def test_a_broken_connection_is_made_anew_where_it_broke(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("runstore.client.tail.time.sleep", waits.append)
+    monkeypatch.setattr("runstore.client.tail.time", standin(time, sleep=waits.append))
     transport = Breaking(
         [b"id: 1.0\n\n", event("a", "1.0"), event("b", "2.0")[:-30]],
         [],

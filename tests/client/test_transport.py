@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from runstore.errors import (
 )
 from runstore.limits import ATTEMPTS_MAX
 from tests.client.conftest import Mode, open_place
+from tests.standin import standin
 
 GET = HttpRequest("GET", "/runs/1", (("a", "1"), ("a", "x y")))
 POST = HttpRequest("POST", "/runs/query", body=b"{}")
@@ -62,8 +64,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("runstore.client.transport.time.sleep", slept.append)
-    monkeypatch.setattr("runstore.client.transport.asyncio.sleep", sleep)
+    for module, without in ((time, slept.append), (asyncio, sleep)):
+        name = f"runstore.client.transport.{module.__name__}"
+        monkeypatch.setattr(name, standin(module, sleep=without))
     return slept
 
 

@@ -1,5 +1,6 @@
 """Which way of reading a query takes, and that each is exact where order of arrival misleads."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from runstore.model.project import Project
 from runstore.model.query import Position, RunQuery
 from runstore.model.run import JsonText, RunMessage
 from runstore.plan.build import build_plan
+from tests.standin import standin
 
 PROJECT = "00000000-0000-4000-9000-000000000000"
 RUNS = 1_500  # a dozen zones of 128
@@ -218,7 +220,7 @@ def test_a_scan_of_payloads_stops_at_its_deadline(
         tested.append(1)
         return 0.0 if len(tested) < 100 else 1_000.0
 
-    monkeypatch.setattr("runstore.engine.sqlite.connections.time.monotonic", clock)
+    monkeypatch.setattr("runstore.engine.sqlite.connections.time", standin(time, monotonic=clock))
     with pytest.raises(QueryBudgetExceeded):
         engine.fetch_runs(plan, deadline_s=30.0)
     assert len(tested) < 110

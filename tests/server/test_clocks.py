@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +38,13 @@ def at(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("clocks")
+    """To be read only."""
+    with serving(tmp_path_factory.mktemp("clocks")) as client:
+        yield client
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[TestClient]:
     app = create_app(Settings(data=folder, ingest_processes=0), SqliteEngine(folder))
     bare: dict[str, Any] = {"trace_id": None, "dotted_order": None}
     skewed = [
@@ -116,8 +124,9 @@ def test_feedback_is_listed_by_the_time_it_says(server: TestClient) -> None:
     assert len(times) == len(SKEWS)
 
 
-def test_a_run_may_be_ended_at_any_time(server: TestClient) -> None:
-    for number in SKEWS:
-        changed = server.patch(f"/runs/{uid(number)}", json={"end_time": at(8)})
-        assert changed.status_code == 202
-        assert server.get(f"/runs/{uid(number)}").json()["end_time"] == at(8)
+def test_a_run_may_be_ended_at_any_time(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        for number in SKEWS:
+            changed = server.patch(f"/runs/{uid(number)}", json={"end_time": at(8)})
+            assert changed.status_code == 202
+            assert server.get(f"/runs/{uid(number)}").json()["end_time"] == at(8)

@@ -92,6 +92,21 @@ def hostile_feedback(number: int) -> dict[str, Any]:
     }
 
 
+def attach(server: TestClient, number: int) -> None:
+    """A file named by the text, of a run of its own."""
+    written = kept(name(number))
+    if set(written) & set('"%\r\n'):  # then escapes are read in it
+        written = written.replace("\\", "\\\\").replace('"', "%22")
+        written = written.replace("\r", "%0D").replace("\n", "%0A")
+    run_id = uid(9_000 + number)
+    body = multipart(
+        json_part(f"post.{run_id}", run(9_000 + number)),
+        (f"attachment.{run_id}.{written}", TEXTS[number].encode("utf-8", "replace"), "text/html"),
+    )
+    answer = server.post("/runs/multipart", content=body, headers=MULTIPART)
+    assert answer.json() == {"message": "Runs batch ingested"}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("injection") / "data"  # alone in its parent
@@ -110,6 +125,7 @@ def server(folder: Path) -> Iterator[TestClient]:
         for number in NUMBERS:
             answer = client.post("/feedback", content=json.dumps(hostile_feedback(number)))
             assert answer.status_code == 200, answer.text
+            attach(client, number)
         yield client
 
 
@@ -278,18 +294,7 @@ def test_headers_take_any_text_that_http_does(server: TestClient, number: int) -
 
 @each
 def test_attachments_are_named_by_any_text(server: TestClient, number: int) -> None:
-    own = kept(name(number))
-    written = own
-    if set(own) & set('"%\r\n'):  # then escapes are read in it
-        written = own.replace("\\", "\\\\").replace('"', "%22")
-        written = written.replace("\r", "%0D").replace("\n", "%0A")
-    run_id = uid(9_000 + number)
-    body = multipart(
-        json_part(f"post.{run_id}", run(9_000 + number)),
-        (f"attachment.{run_id}.{written}", TEXTS[number].encode("utf-8", "replace"), "text/html"),
-    )
-    answer = server.post("/runs/multipart", content=body, headers=MULTIPART)
-    assert answer.json() == {"message": "Runs batch ingested"}
+    own, run_id = kept(name(number)), uid(9_000 + number)
     files = server.get(f"/runs/{run_id}").json()["s3_urls"]
     [(called, link)] = files.items()
     assert called == f"attachment.{own}"

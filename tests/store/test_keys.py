@@ -4,6 +4,7 @@ import hashlib
 import json
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from runstore.errors import Conflict, InvalidRequest, NotFound, StorageError, To
 from runstore.limits import KEYS_LOOK_SECONDS
 from runstore.store import keys
 from runstore.store.keys import KeyRing, create_key, read_keys, revoke_key
+from tests.standin import standin
 
 NOW = 1_700_000_000_000_000
 
@@ -88,7 +90,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_a_ring_learns_of_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("runstore.store.keys.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("runstore.store.keys.time", standin(time, monotonic=lambda: clock[0]))
     ring = KeyRing(tmp_path)
     assert ring.keys() == ()
     key, _ = create_key(tmp_path, NOW)
