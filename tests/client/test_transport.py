@@ -65,7 +65,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         slept.append(seconds)
 
     for module, without in ((time, slept.append), (asyncio, sleep)):
-        name = f"runstore.client.transport.{module.__name__}"
+        name = f"runstore.client.drive.{module.__name__}"
         monkeypatch.setattr(name, standin(module, sleep=without))
     return slept
 

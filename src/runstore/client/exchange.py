@@ -1,7 +1,7 @@
 """One request, tried until it is answered: attempts and waits, without I/O or a clock of its own.
 
-The transports drive it: they send when it yields Attempt, sleep when it yields Wait, and raise what
-it raises. So the sync and the async one wait and give up alike.
+drive.py drives it for all transports: they send when it yields Attempt, it sleeps when it yields
+Wait. So they all wait and give up alike.
 """
 
 from collections.abc import Generator, Mapping

@@ -4,13 +4,10 @@ Each holds one pool of connections, opened with the first request.
 """
 
 import asyncio
-import random
 import sys
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from ssl import SSLContext
@@ -18,16 +15,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from runstore.client.exchange import (
-    Answer,
-    Ask,
-    Failure,
-    Reply,
-    Tick,
-    Wait,
-    error_of,
-    exchange,
-)
+from runstore.client.drive import attempt, attempt_async
+from runstore.client.exchange import Answer, Failure, error_of
 from runstore.client.http import HttpRequest, HttpResponse
 from runstore.client.retry import Fault
 from runstore.client.target import Target
@@ -112,27 +101,14 @@ class AsyncHttpTransport:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         pool = await self._open()
-        steps = exchange(request, self._wire.url)
-        step = next(steps)
-        while True:
-            reply: Reply
-            if isinstance(step, Wait):
-                await asyncio.sleep(step.seconds)
-                reply = None
-            elif isinstance(step, Ask):
-                reply = _tick()
-            else:
-                try:
-                    reply = _answer(
-                        await pool.send(pool.build_request(**self._wire.request(request)))
-                    )
-                except httpx2.RequestError as error:
-                    reply = _failure(error)
+
+        async def once() -> Answer | Failure:
             try:
-                step = steps.send(reply)
-            except StopIteration as done:
-                answered: HttpResponse = done.value
-                return answered
+                return _answer(await pool.send(pool.build_request(**self._wire.request(request))))
+            except httpx2.RequestError as error:
+                return _failure(error)
+
+        return await attempt_async(request, self._wire.url, once)
 
     @asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -201,25 +177,14 @@ class SyncHttpTransport:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         pool = self._open()
-        steps = exchange(request, self._wire.url)
-        step = next(steps)
-        while True:
-            reply: Reply
-            if isinstance(step, Wait):
-                time.sleep(step.seconds)
-                reply = None
-            elif isinstance(step, Ask):
-                reply = _tick()
-            else:
-                try:
-                    reply = _answer(pool.send(pool.build_request(**self._wire.request(request))))
-                except httpx2.RequestError as error:
-                    reply = _failure(error)
+
+        def once() -> Answer | Failure:
             try:
-                step = steps.send(reply)
-            except StopIteration as done:
-                answered: HttpResponse = done.value
-                return answered
+                return _answer(pool.send(pool.build_request(**self._wire.request(request))))
+            except httpx2.RequestError as error:
+                return _failure(error)
+
+        return attempt(request, self._wire.url, once)
 
     @contextmanager
     def stream(self, request: HttpRequest) -> Iterator[Iterator[bytes]]:
@@ -288,7 +253,3 @@ def _failure(error: httpx2.RequestError) -> Failure:
     if isinstance(error, httpx2.TimeoutException):
         return Failure(Fault.TIMED_OUT, said)
     return Failure(Fault.BROKEN, said)
-
-
-def _tick() -> Tick:
-    return Tick(datetime.now(UTC), random.random())

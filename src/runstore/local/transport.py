@@ -4,25 +4,16 @@ Awaited on any event loop, or called from any thread: the work is done on the fo
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runstore.client.exchange import (
-    Answer,
-    Ask,
-    Failure,
-    Reply,
-    Tick,
-    Wait,
-    error_of,
-    exchange,
-)
+from runstore.client.drive import attempt_async
+from runstore.client.exchange import Answer, Failure, error_of
 from runstore.client.http import AsyncTransport, HttpRequest, HttpResponse, SyncTransport
 from runstore.client.retry import Fault
 from runstore.local.asgi import AppCall
@@ -131,22 +122,7 @@ def _result(future: Future[T]) -> T:
 
 async def _answer(opened: OpenFolder, request: HttpRequest) -> HttpResponse:
     """Tried again as over HTTP: the app may be as busy as a server."""
-    steps = exchange(request, str(opened.folder))
-    step = next(steps)
-    while True:
-        reply: Reply
-        if isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
-            reply = None
-        elif isinstance(step, Ask):
-            reply = Tick(datetime.now(UTC), random.random())
-        else:
-            reply = await _attempt(opened, request)
-        try:
-            step = steps.send(reply)
-        except StopIteration as done:
-            answered: HttpResponse = done.value
-            return answered
+    return await attempt_async(request, str(opened.folder), partial(_attempt, opened, request))
 
 
 async def _attempt(opened: OpenFolder, request: HttpRequest) -> Answer | Failure:
