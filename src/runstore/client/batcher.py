@@ -8,6 +8,7 @@ A process made by fork has no thread of its own and begins with an empty queue; 
 sent by its parent. A connection must not be shared with it: make a new client after a fork.
 """
 
+import itertools
 import random
 import threading
 import time
@@ -39,7 +40,7 @@ def new_boundary() -> str:
 
 
 class Courier:
-    """What thread and task have in common: the call that sends one batch, whatever it takes."""
+    """What thread and task have in common: how a batch is sent, and what if that fails."""
 
     def __init__(self, queue: WriteQueue, *, compress: bool, boundary: Callable[[], str]) -> None:
         self.queue = queue
@@ -57,6 +58,26 @@ class Courier:
             batch, self.terms, self._boundary(), compress=self._compress
         )
         self.queue.settle(batch, refused)
+
+    def pause_s(
+        self, batch: list[Write], error: Exception, attempt: int, begun: float, give_up_at: float
+    ) -> float | None:
+        """Seconds until `batch`, which failed, is sent again; None: it is dropped.
+
+        `begun` and `give_up_at` in monotonic seconds, `attempt` from 0.
+        """
+        what = f"{type(error).__name__}: {error}"
+        if not isinstance(error, RunstoreError):  # the worker's rim: it goes on with the next batch
+            log.exception("writing failed unexpectedly", exc_info=error)
+            self.queue.drop(batch, what)
+            return None
+        now = time.monotonic()
+        seconds = retry_pause_s(error, attempt, now - begun, random.random)
+        if seconds is None or now + seconds >= give_up_at:
+            self.queue.drop(batch, what)
+            return None
+        self.queue.delay(what)
+        return seconds
 
 
 def closed() -> InvalidRequest:
@@ -155,31 +176,18 @@ class ThreadWriter:
 
     def _send(self, batch: list[Write]) -> None:
         begun = time.monotonic()
-        attempt = 0
-        while True:
+        for attempt in itertools.count():
             try:
                 self._drive(self._courier.deliver(batch))
                 return
-            except RunstoreError as error:
-                now = time.monotonic()
-                pause_s = retry_pause_s(error, attempt, now - begun, random.random)
-                if pause_s is None or now + pause_s >= self._give_up_at:
-                    self._queue.drop(batch, said(error))
-                    return
-                self._queue.delay(said(error))
-                attempt += 1
-                self._pause(pause_s)
-            except Exception as error:  # the worker's rim: it must go on with the next batch
-                log.exception("writing failed unexpectedly")
-                self._queue.drop(batch, said(error))
+            except Exception as error:
+                pause_s = self._courier.pause_s(batch, error, attempt, begun, self._give_up_at)
+            if pause_s is None:
                 return
+            self._pause(pause_s)
 
     def _pause(self, seconds: float) -> None:
         """Cut short when the client is closed: then there is no time to lose."""
         was_closing = self._is_closing
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: self._is_closing and not was_closing, seconds)
-
-
-def said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -5,18 +5,17 @@ Both do the same; what differs is what they run on.
 
 import asyncio
 import contextlib
-import random
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runstore.client.batcher import Courier, closed, new_boundary, said
+from runstore.client.batcher import Courier, closed, new_boundary
 from runstore.client.calls.ingest import Write
 from runstore.client.http import Steps
 from runstore.client.unsent import hold, let_go
-from runstore.client.write_queue import WriteQueue, WriteStats, log, retry_pause_s
-from runstore.errors import RunstoreError
+from runstore.client.write_queue import WriteQueue, WriteStats
 from runstore.limits import WRITE_CLOSE_SECONDS, WRITE_EXIT_SECONDS, WRITE_LINGER_SECONDS
 
 
@@ -162,25 +161,18 @@ class TaskWriter:
         return queue.next_batch(courier.terms)
 
     async def _send(self, batch: list[Write], shift: _Shift) -> None:
+        if not batch:
+            return
         begun = time.monotonic()
-        attempt = 0
-        while batch:
+        for attempt in itertools.count():
             try:
                 await self._drive(self._courier.deliver(batch))
                 return
-            except RunstoreError as error:
-                now = time.monotonic()
-                pause_s = retry_pause_s(error, attempt, now - begun, random.random)
-                if pause_s is None or now + pause_s >= self._give_up_at:
-                    self._queue.drop(batch, said(error))
-                    return
-                self._queue.delay(said(error))
-                attempt += 1
-                await self._pause(shift, pause_s)
-            except Exception as error:  # the worker's rim: it must go on with the next batch
-                log.exception("writing failed unexpectedly")
-                self._queue.drop(batch, said(error))
+            except Exception as error:
+                pause_s = self._courier.pause_s(batch, error, attempt, begun, self._give_up_at)
+            if pause_s is None:
                 return
+            await self._pause(shift, pause_s)
 
     async def _pause(self, shift: _Shift, seconds: float) -> None:
         """Cut short when the client is closed: then there is no time to lose."""
