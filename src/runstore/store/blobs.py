@@ -35,8 +35,15 @@ log = logging.getLogger(__name__)
 Referenced = Callable[[Collection[str]], set[str]]
 """Which of these contents a run names. May raise StorageError."""
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+BLOBS = "blobs"
+INCOMING = "incoming"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 _AWAY = ".away"
+
+
+def content_path(blobs: Path, sha256: str) -> Path:
+    """Where in that folder a content lies, if it is there."""
+    return blobs / sha256[:2] / sha256
 
 
 class Blobs:
@@ -50,8 +57,8 @@ class Blobs:
         self, folder: Path, referenced: Referenced | None = None, *, read_only: bool = False
     ) -> None:
         """Raises StorageError."""
-        self._folder = folder / "blobs"
-        self._incoming = self._folder / "incoming"
+        self._folder = folder / BLOBS
+        self._incoming = self._folder / INCOMING
         self._referenced = None if read_only else referenced
         self._is_read_only = read_only
         self._collector = Pool(1, "runstore-blobs")
@@ -73,13 +80,13 @@ class Blobs:
 
     def path(self, sha256: str) -> Path | None:
         """Where the content lies; None when it is not here."""
-        if _SHA256.fullmatch(sha256) is None:
+        if SHA256.fullmatch(sha256) is None:
             return None
         path = self._path(sha256)
         return path if path.is_file() else None
 
     def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256
+        return content_path(self._folder, sha256)
 
     # Coming in.
 

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from runstore.errors import Conflict, InvalidRequest, NotFound, StorageError, TooLarge
 from runstore.limits import KEYS_LOCK_SECONDS, KEYS_LOOK_SECONDS, KEYS_MAX
 from runstore.model.times import text_from_us, us_from_text
+from runstore.settings import key_hash
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def create_key(
     if unknown or not wanted:
         raise InvalidRequest(f"role {', '.join(unknown) or '(none)'}: one of {', '.join(ROLES)}")
     secret = f"rs_{secrets.token_urlsafe(KEY_BYTES)}"
-    key = Key(name, wanted, hashlib.sha256(secret.encode()).hexdigest(), now_us)
+    key = Key(name, wanted, key_hash(secret), now_us)
     with _locked(folder):
         known = read_keys(folder)
         if name and any(one.name == name for one in known):

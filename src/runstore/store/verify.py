@@ -5,7 +5,6 @@ before it is said: files and rows come and go together, but not at the same mome
 """
 
 import hashlib
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +14,9 @@ from runstore.engine.sqlite.findings import Findings
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.verify import verify_database
 from runstore.sql.sqlite.codec import Codec
+from runstore.store.blobs import BLOBS, INCOMING, SHA256, content_path
 from runstore.store.signing import SECRET, SECRET_BYTES
 
-READ_BYTES = 1024 * 1024  # of a file at once
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMED = "SELECT sha256, size, min(lower(hex(run_id))) FROM attachments GROUP BY sha256, size"
 
 
@@ -52,7 +50,7 @@ def _check_contents(readers: GuestReaders, folder: Path, found: Findings, *, fas
     problems: dict[_File, str] = {}
     for file in _named(readers):
         found.looked_at += 1
-        if problem := _damage(folder / "blobs" / file.sha256[:2] / file.sha256, file, fast=fast):
+        if problem := _damage(content_path(folder / BLOBS, file.sha256), file, fast=fast):
             problems[file] = problem
     if problems:
         still = set(_named(readers))
@@ -75,22 +73,19 @@ def _damage(path: Path, file: _File, *, fast: bool) -> str:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as content:
-        while piece := content.read(READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _check_strays(readers: GuestReaders, folder: Path, found: Findings) -> None:
-    blobs = folder / "blobs"
+    blobs = folder / BLOBS
     files = [path for shard in sorted(blobs.glob("[0-9a-f][0-9a-f]")) for path in shard.iterdir()]
     found.looked_at = len(files)
     # In this order: a request claims its contents until its runs can be seen.
-    claimed = {path.name.partition(".")[0] for path in (blobs / "incoming").glob("*.*")}
+    claimed = {path.name.partition(".")[0] for path in (blobs / INCOMING).glob("*.*")}
     known = claimed | {file.sha256 for file in _named(readers)}
     for path in files:
-        if _SHA256.fullmatch(path.name) is None:
+        if SHA256.fullmatch(path.name) is None:
             found.note(f"{path.relative_to(folder)} is no content of an attachment")
         elif path.name not in known and path.exists():
             found.note(f"{path.relative_to(folder)} is of no run; the next start removes it")

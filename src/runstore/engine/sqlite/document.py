@@ -75,12 +75,6 @@ class Payloads:
             payload.know_value(self._values.get(id(text), _UNREAD))
         return payload
 
-    def forget_values(self) -> None:
-        """They are large, and needed no more once terms are made of them."""
-        self._values = {}
-        for payload in self._known.values():
-            payload.know_value(_UNREAD)
-
 
 class Document(msgspec.Struct, array_like=True):
     """Comes from another process as an array: see prepared.py."""

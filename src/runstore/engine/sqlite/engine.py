@@ -200,7 +200,7 @@ class SqliteEngine:
 
     def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         with self._snapshot() as connection:
-            return attachments_of(connection, id_to_bytes(run_id))
+            return attachments_of(connection.raw, id_to_bytes(run_id))
 
     def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
         asked = json.dumps(list(sha256s))

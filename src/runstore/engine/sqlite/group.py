@@ -13,6 +13,7 @@ import apsw
 from runstore.engine.sqlite.document import Document, Payloads, document_of
 from runstore.engine.sqlite.feedback import feedback_row, upsert
 from runstore.engine.sqlite.feedback_tally import Tallies, has_moved
+from runstore.engine.sqlite.page_runs import attachments_of
 from runstore.engine.sqlite.prepared import (
     PreparedBatch,
     ReadyRun,
@@ -36,14 +37,13 @@ from runstore.model.batch import Batch
 from runstore.model.identity import resettle, settle
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.merge import merge
-from runstore.model.run import Attachment, Refusal, Run, RunMessage
+from runstore.model.run import Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
 from runstore.sql.sqlite.terms import NO_TERMS, project_term
 
 _BY_ID = SELECT_RUN + " WHERE id = ?"
 _PROVISIONAL_CHILDREN = "SELECT id FROM runs WHERE provisional = 1 AND parent_id = ?"
 _PAYLOADS = "SELECT inputs, outputs, extra, events, serialized FROM payloads WHERE rid = ?"
-_ATTACHMENTS = "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ?"
 _PUT_ATTACHMENT = (
     "INSERT OR REPLACE INTO attachments (run_id, name, sha256, mime_type, size)"
     " VALUES (?, ?, ?, ?, ?)"
@@ -211,8 +211,7 @@ class Group:
     def _load_attachments(self, state: State) -> None:
         """Read only when more come: most runs have none."""
         if state.old is not None and not state.run.attachments:
-            rows = self._connection.execute(_ATTACHMENTS, (id_to_bytes(state.run.id),))
-            known = tuple(Attachment(*found) for found in rows)
+            known = attachments_of(self._connection, id_to_bytes(state.run.id))
             state.run.attachments = state.old.attachments = known
 
     # Writing.

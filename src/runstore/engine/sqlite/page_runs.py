@@ -7,6 +7,7 @@ and payloads are unpacked many in one go.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+import apsw
 import zstandard
 
 from runstore.engine.sqlite.candidates import Key
@@ -185,8 +186,8 @@ def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:
     return sql + _PAYLOADS if payloads else sql
 
 
-def attachments_of(connection: Connection, run_id: bytes) -> tuple[Attachment, ...]:
-    rows = connection.raw.execute(_ATTACHMENTS, (run_id,))
+def attachments_of(connection: apsw.Connection, run_id: bytes) -> tuple[Attachment, ...]:
+    rows: Any = connection.execute(_ATTACHMENTS, (run_id,))
     return tuple(Attachment(*row) for row in rows)
 
 
