@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ from runstore.client import frames
 from runstore.client.frames import (
     COLUMNS,
     ArrowPages,
+    ArrowTable,
     ParquetFile,
     arrow_schema,
-    to_arrow,
     to_pandas,
-    to_parquet,
     to_polars,
 )
 from runstore.client.record import Record
@@ -68,6 +67,13 @@ FULL: dict[str, Any] = {
     "unknown": {"a": 1},
 }
 LEAST = {"id": ID.format(9), "name": "n", "run_type": "chain", "start_time": "2026-03-01T10:00:00"}
+
+
+def to_arrow(pages: Iterable[bytes], select: Iterable[str] | None = None) -> pyarrow.Table:
+    made = ArrowTable(select)
+    for body in pages:
+        made.add(body)
+    return made.table()
 
 
 def page(*runs: dict[str, Any]) -> bytes:
@@ -192,6 +198,15 @@ def test_pandas_and_polars_have_the_same_rows() -> None:
 
 
 # --- files
+
+
+def to_parquet(
+    pages: Iterable[bytes], path: Path, on_runs: Callable[[int], None] | None = None
+) -> int:
+    with ParquetFile(path, None, on_runs) as file:
+        for body in pages:
+            file.add(body)
+    return file.runs
 
 
 @pytest.fixture

@@ -116,9 +116,9 @@ class ArrowPages:
 
     def __init__(self, select: Iterable[str] | None = None) -> None:
         self._arrow = _arrow()
-        self._columns = columns_of(None if select is None else list(select))
-        fields = [(one.name, _TYPES[one.kind](self._arrow)) for one in self._columns]
-        self.schema: pyarrow.Schema = self._arrow.schema(fields)
+        names = None if select is None else list(select)
+        self._columns = columns_of(names)
+        self.schema = arrow_schema(names)
         self._decoder = _decoder(one.field for one in self._columns)
 
     def batch(self, body: bytes, runs_max: int | None = None) -> "pyarrow.RecordBatch":
@@ -218,29 +218,6 @@ class ParquetFile:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 self._part.unlink()
-
-
-def to_arrow(
-    pages: Iterable[bytes], select: Iterable[str] | None = None, on_runs: OnRuns | None = None
-) -> "pyarrow.Table":
-    """`pages` are answers of POST /runs/query."""
-    made = ArrowTable(select, on_runs)
-    for body in pages:
-        made.add(body)
-    return made.table()
-
-
-def to_parquet(
-    pages: Iterable[bytes],
-    path: str | os.PathLike[str],
-    select: Iterable[str] | None = None,
-    on_runs: OnRuns | None = None,
-) -> int:
-    """The number of runs in the file. Written page by page, and named `path` when it is whole."""
-    with ParquetFile(path, select, on_runs) as file:
-        for body in pages:
-            file.add(body)
-    return file.runs
 
 
 def to_pandas(table: "pyarrow.Table") -> "pandas.DataFrame":
