@@ -7,10 +7,9 @@ import pytest
 
 from runstore.cli.main import app
 from runstore.cli.problems import run
-from runstore.client.drive import drive
-from runstore.client.sync import Client
-from tests.client.conftest import Place, open_place
-from tests.client.world import write_world
+from tests.client.conftest import Place, forget_environment, open_place, place
+
+__all__ = ["place"]  # the fixture, for the tests of this folder too
 
 
 class Said(NamedTuple):
@@ -31,21 +30,8 @@ Say = Callable[..., Said]
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ENDPOINT", "API_KEY", "WORKSPACE_ID", "PROJECT"):
-        monkeypatch.delenv(f"LANGSMITH_{name}", raising=False)
-        monkeypatch.delenv(f"LANGCHAIN_{name}", raising=False)
+    forget_environment(monkeypatch)
     monkeypatch.delenv("RUNSTORE_DATA", raising=False)
-
-
-@pytest.fixture(scope="module", params=["http", "folder"])
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
-    """With the world of tests/client/world.py in it; to be read only."""
-    with open_place(request.param, tmp_path_factory.mktemp("place")) as found:
-        with Client(found.target) as writer:
-            drive(write_world(), writer._transport)
-        yield found
 
 
 @pytest.fixture(params=["http", "folder"])

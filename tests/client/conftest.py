@@ -55,12 +55,16 @@ def open_client(target: str, mode: Mode, **options: Any) -> Iterator[Client]:
         runner.run(client.close())
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def forget_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer's own environment says is no part of a test."""
     for prefix in ("LANGSMITH", "LANGCHAIN"):
         for name in ("ENDPOINT", "API_KEY", "WORKSPACE_ID", "PROJECT"):
             monkeypatch.delenv(f"{prefix}_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_environment(monkeypatch)
 
 
 @pytest.fixture(scope="module", params=["http", "folder"])
