@@ -12,7 +12,7 @@ from bench.http import Connection
 from bench.server import Footprint, Server
 from bench.timing import percentile
 
-CONNECTIONS = 16
+CONNECTIONS = 32
 SLICE_RUNS = 20_000
 RETRIES_MAX = 1_000  # answers of 429 to one body before the benchmark gives up
 

@@ -13,10 +13,12 @@ Each process has a socket, on which bodies go there and batches come back in the
 
 import asyncio
 import multiprocessing
+import os
 import pickle
 import signal
 import socket
 import struct
+import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -25,7 +27,7 @@ from pathlib import Path
 
 from runstore.engine.base import Preparer
 from runstore.errors import StorageError
-from runstore.limits import PROCESS_IDLE_SECONDS, PROCESS_STOP_SECONDS_MAX
+from runstore.limits import PROCESS_IDLE_SECONDS, PROCESS_NICENESS, PROCESS_STOP_SECONDS_MAX
 from runstore.model.batch import Batch
 from runstore.server.garbage import collect_seldom
 from runstore.store.blobs import Blobs
@@ -194,6 +196,8 @@ class _Process:
 def _work(requests: socket.socket, preparer: Preparer, folder: Path) -> None:
     """The life of a process: until the other end of its socket is closed, or its owner killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the server, which stops us
+    if sys.platform != "win32":
+        os.nice(PROCESS_NICENESS)
     collect_seldom()
     blobs = Blobs(folder)
     with requests, requests.makefile("rb") as incoming:
