@@ -49,6 +49,17 @@ def test_pages_follow_each_other_until_the_cursor_ends(loaded: TestClient) -> No
     assert second.json()["cursors"]["next"] is None
 
 
+def test_headers_tell_of_a_page_before_it_comes(loaded: TestClient) -> None:
+    body: dict[str, Any] = {"trace": uid(1), "limit": 2}
+    first = loaded.post("/runs/query", json=body)
+    cursor = first.json()["cursors"]["next"]
+    assert first.headers["Runstore-Runs"] == "2"
+    assert first.headers["Runstore-Next-Cursor"] == cursor
+    last = loaded.post("/runs/query", json={**body, "cursor": cursor})
+    assert last.headers["Runstore-Runs"] == "1"
+    assert "Runstore-Next-Cursor" not in last.headers
+
+
 def test_a_project_nobody_knows_has_no_runs(loaded: TestClient) -> None:
     answer = loaded.post("/runs/query", json={"session": [uid(99)]})
     assert ids(answer) == []

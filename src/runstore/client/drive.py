@@ -11,23 +11,23 @@ from datetime import UTC, datetime
 
 from runstore.client.exchange import Answer, Ask, Failure, Reply, Tick, Wait, exchange
 from runstore.client.http import (
-    AsyncTransport,
+    AsyncSender,
     HttpRequest,
     HttpResponse,
     Steps,
-    SyncTransport,
+    SyncSender,
     T,
 )
 from runstore.errors import RunstoreError
 
 
-async def drive_async(steps: Steps[T], transport: AsyncTransport) -> T:
+async def drive_async(steps: Steps[T], sender: AsyncSender) -> T:
     """Raises what the call raises: by default whatever the transport does."""
     try:
         request = next(steps)
         while True:
             try:
-                response = await transport.send(request)
+                response = await sender.send(request)
             except RunstoreError as error:
                 request = steps.throw(error)
             else:
@@ -37,13 +37,13 @@ async def drive_async(steps: Steps[T], transport: AsyncTransport) -> T:
         return result
 
 
-def drive(steps: Steps[T], transport: SyncTransport) -> T:
+def drive(steps: Steps[T], sender: SyncSender) -> T:
     """The same, blocking."""
     try:
         request = next(steps)
         while True:
             try:
-                response = transport.send(request)
+                response = sender.send(request)
             except RunstoreError as error:
                 request = steps.throw(error)
             else:

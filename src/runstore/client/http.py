@@ -4,7 +4,7 @@ A call is a generator: it yields requests, is sent their answers, and returns it
 (aio.py, sync.py) drive the same generator, so both send equal bytes by construction.
 """
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -24,6 +24,11 @@ class HttpRequest:
     timeout_s: float | None = None  # None: the client's
     is_repeatable: bool = True  # may be sent again after a fault of the connection
     takes_page: bool = False  # of an answer made in this process, `page` will do for its body
+    on_head: "OnHead | None" = field(default=None, compare=False)  # told once more if sent again
+
+
+OnHead = Callable[[Mapping[str, str]], None]
+"""Called with the headers of a good answer, from any thread, before its body is there; or never."""
 
 
 class HandedPage(Protocol):
@@ -51,10 +56,16 @@ class HttpResponse:
 Steps = Generator[HttpRequest, HttpResponse, T]
 
 
-class AsyncTransport(Protocol):
-    """Retries, times out and turns error answers into errors of runstore.errors."""
-
+class AsyncSender(Protocol):
     async def send(self, request: HttpRequest) -> HttpResponse: ...
+
+
+class SyncSender(Protocol):
+    def send(self, request: HttpRequest) -> HttpResponse: ...
+
+
+class AsyncTransport(AsyncSender, Protocol):
+    """Retries, times out and turns error answers into errors of runstore.errors."""
 
     def stream(self, request: HttpRequest) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The answer's body in pieces, as they come (server-sent events). Not retried."""
@@ -62,10 +73,8 @@ class AsyncTransport(Protocol):
     async def close(self) -> None: ...
 
 
-class SyncTransport(Protocol):
+class SyncTransport(SyncSender, Protocol):
     """The same, blocking. May be used by several threads at once."""
-
-    def send(self, request: HttpRequest) -> HttpResponse: ...
 
     def stream(self, request: HttpRequest) -> AbstractContextManager[Iterator[bytes]]: ...
 

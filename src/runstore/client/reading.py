@@ -22,12 +22,14 @@ class RunReader:
 
     def page(self, answer: HttpResponse, runs_max: int | None) -> PageRead[RunPage]:
         if answer.page is not None:
-            page = run_page(answer.page, host_url=self.host_url, fetch=self.fetch)
+            page = run_page(
+                answer.page, runs_max=runs_max, host_url=self.host_url, fetch=self.fetch
+            )
         elif runs_max is None and (end := end_of(answer.body)) is not None:
             page = page_later(answer.body, end, host_url=self.host_url, fetch=self.fetch)
-            return PageRead(page, 1, page.next_cursor)
         else:
-            page = decode_page(answer.body, host_url=self.host_url, fetch=self.fetch)
-        if runs_max is not None:
-            del page.runs[runs_max:]
-        return PageRead(page, len(page.runs), page.next_cursor)
+            page = decode_page(
+                answer.body, runs_max=runs_max, host_url=self.host_url, fetch=self.fetch
+            )
+        count = 1 if page.known_count is None else page.known_count
+        return PageRead(page, count, page.next_cursor)

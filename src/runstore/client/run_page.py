@@ -1,6 +1,6 @@
 """An answer of POST /runs/query -> its runs and where it leads. Knows the wire; knows no I/O."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -18,17 +18,22 @@ class RunPage:
     `parsed_query` is the filter that `query` became.
     """
 
-    __slots__ = ("_make", "_runs", "next_cursor", "parsed_query", "prev_cursor")
+    __slots__ = ("_each", "_runs", "known_count", "next_cursor", "parsed_query", "prev_cursor")
 
     def __init__(
         self,
-        make: Callable[[], list[Run]],
+        each: Callable[[], Iterator[Run]],
         cursors: Mapping[str, str | None] | None,
         parsed_query: str | None,
+        known_count: int | None = None,
     ) -> None:
-        """`make` is called when the runs are looked at: the next page can be asked for before."""
-        self._make: Callable[[], list[Run]] | None = make
-        self._runs: list[Run] = []
+        """`each` is called when the runs are looked at: the next page can be asked for before.
+
+        `known_count`: of the runs; None: they have to be looked at, and there is at least one.
+        """
+        self._each = each
+        self.known_count = known_count
+        self._runs: list[Run] | None = None
         found = cursors or {}
         self.next_cursor = found.get("next") or None
         self.prev_cursor = found.get("prev") or None
@@ -37,30 +42,62 @@ class RunPage:
     @property
     def runs(self) -> list[Run]:
         """Raises UnexpectedAnswer when the answer had something else for them."""
-        if self._make is not None:
-            self._runs, self._make = self._make(), None
+        if self._runs is None:
+            self._runs = list(self._each())
+            self._each = self._runs.__iter__
         return self._runs
 
+    def pass_by(self) -> Iterator[Run]:
+        """As `runs`, each made when its turn comes: for who looks at them once.
 
-def decode_page(body: bytes, *, host_url: str | None = None, fetch: Fetch | None = None) -> RunPage:
-    """An answer of POST /runs/query. Raises UnexpectedAnswer when it is none.
+        A thousand objects at once would have Python look for garbage, a tenth of a walk's time.
+        """
+        return self._each()
 
-    Runs hold copies of their own JSON, so one that is kept does not keep its page.
+
+def decode_page(
+    body: bytes,
+    *,
+    runs_max: int | None = None,
+    host_url: str | None = None,
+    fetch: Fetch | None = None,
+) -> RunPage:
+    """An answer of POST /runs/query, of whose runs no more than `runs_max` are wanted.
+
+    Raises UnexpectedAnswer when it is none. Runs hold copies of their own JSON, so one that is
+    kept does not keep its page.
     """
     page = _scan(body)
-    runs = [Run(bytes(one), host_url=host_url, fetch=fetch) for one in page.runs]
-    return RunPage(lambda: runs, page.cursors, page.parsed_query)
+    texts = page.runs[:runs_max]
+    each = partial(_each, texts, host_url, fetch)
+    return RunPage(each, page.cursors, page.parsed_query, len(texts))
 
 
 def page_later(
     body: bytes, end: End, *, host_url: str | None = None, fetch: Fetch | None = None
 ) -> RunPage:
     """As `decode_page`, of a body whose end is known; the rest is read when it is wanted."""
+    return RunPage(lambda: _each(_scan(body).runs, host_url, fetch), end.cursors, end.parsed_query)
 
-    def runs() -> list[Run]:
-        return [Run(bytes(one), host_url=host_url, fetch=fetch) for one in _scan(body).runs]
 
-    return RunPage(runs, end.cursors, end.parsed_query)
+def run_page(
+    page: HandedPage,
+    *,
+    runs_max: int | None = None,
+    host_url: str | None = None,
+    fetch: Fetch | None = None,
+) -> RunPage:
+    """Runs that ask for their JSON when they are touched. One that is not keeps its page."""
+    count = len(page) if runs_max is None else min(len(page), runs_max)
+
+    def run(number: int) -> Run:
+        return Run(partial(page.run_json, number), host_url=host_url, fetch=fetch)
+
+    return RunPage(lambda: map(run, range(count)), page.cursors, page.parsed_query, count)
+
+
+def _each(texts: Sequence[msgspec.Raw], host_url: str | None, fetch: Fetch | None) -> Iterator[Run]:
+    return (Run(bytes(text), host_url=host_url, fetch=fetch) for text in texts)
 
 
 def _scan(body: bytes) -> Page:
@@ -68,12 +105,3 @@ def _scan(body: bytes) -> Page:
         return SCAN.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnexpectedAnswer(f"not a page of runs: {error}") from error
-
-
-def run_page(
-    page: HandedPage, *, host_url: str | None = None, fetch: Fetch | None = None
-) -> RunPage:
-    """Runs that ask for their JSON when they are touched. One that is not keeps its page."""
-    json = page.run_json
-    runs = [Run(partial(json, at), host_url=host_url, fetch=fetch) for at in range(len(page))]
-    return RunPage(lambda: runs, page.cursors, page.parsed_query)

@@ -1,18 +1,13 @@
 """What list_runs gives back: runs that come when they are asked for, and what else can be asked.
 
-Nothing is sent before. While a page is consumed the next one is fetched: one, never more. Each
-iteration is a walk of its own.
+Nothing is sent before. Each iteration is a walk of its own: walk.py.
 """
 
 import asyncio
 import os
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from concurrent.futures import Future
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runstore.client.asking import RunAsk
 from runstore.client.calls.resolve import Server
@@ -30,6 +25,7 @@ from runstore.client.progress import watch
 from runstore.client.reading import RunReader
 from runstore.client.run import Run
 from runstore.client.run_page import RunPage
+from runstore.client.walk import AsyncWalk, SyncWalk
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +42,7 @@ class _Runs:
         self._ask = ask
         self._server = server
         self._read_page = reader.page
-        self._cursor = ask.cursor
+        self._latest: AsyncWalk[Any] | SyncWalk[Any] | None = None
 
     @property
     def cursor(self) -> str | None:
@@ -56,7 +52,7 @@ class _Runs:
         going on from it repeats runs, and never leaves one out. None: nothing is behind, or nothing
         is left.
         """
-        return self._cursor
+        return self._ask.cursor if self._latest is None else self._latest.cursor
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._ask.restrictions}>"
@@ -99,12 +95,13 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
 
     async def pages(self) -> AsyncGenerator[RunPage, None]:
         """The runs as they come, page by page: none empty, and each with its `next_cursor`."""
-        async with aclosing(self._walk_pages(self._read_page)) as pages:
+        async with self._walk_pages(self._read_page) as pages:
             async for page in pages:
                 yield page
 
     async def to_list(self) -> list[Run]:
-        return [run async for page in self.pages() for run in page.runs]
+        async with self._walk_pages(self._read_page) as pages:
+            return [run async for page in pages for run in page.runs]
 
     async def first(self) -> Run | None:
         """The first run; None when there is none."""
@@ -128,7 +125,7 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
 
         with watch(progress, self._ask.limit) as on_runs:
             table = ArrowTable(self._ask.select, on_runs)
-            async with aclosing(self._walk_pages(read_bytes)) as pages:
+            async with self._walk_pages(read_bytes) as pages:
                 async for page in pages:
                     await asyncio.to_thread(table.add, page.body, page.runs_max)
         return table.table()
@@ -158,33 +155,20 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
             watch(progress, self._ask.limit) as on_runs,
             ParquetFile(path, self._ask.select, on_runs) as file,
         ):
-            async with aclosing(self._walk_pages(read_bytes)) as pages:
+            async with self._walk_pages(read_bytes) as pages:
                 async for page in pages:
                     await asyncio.to_thread(file.add, page.body, page.runs_max)
         return file.runs
 
     async def _each(self) -> AsyncGenerator[Run, None]:
-        async with aclosing(self._walk_pages(self._read_page)) as pages:
+        async with self._walk_pages(self._read_page) as pages:
             async for page in pages:
-                for run in page.runs:
+                for run in page.pass_by():
                     yield run
 
-    async def _walk_pages(self, read: ReadPage[P]) -> AsyncGenerator[P, None]:
-        pager = self._pager(read)
-        self._cursor = pager.cursor
-        coming: asyncio.Task[P | None] | None = None
-        page = await self._call(pager.next_page())
-        try:
-            while page is not None:
-                cursor = pager.cursor
-                if not pager.is_done:
-                    coming = asyncio.create_task(self._call(pager.next_page()))
-                yield page
-                self._cursor = cursor
-                page, coming = None if coming is None else await coming, None
-        finally:
-            if coming is not None:
-                await _stop(coming)
+    def _walk_pages(self, read: ReadPage[P]) -> AsyncWalk[P]:
+        self._latest = walk = AsyncWalk(self._transport, self._pager(read))
+        return walk
 
     async def _call(self, steps: Steps[T]) -> T:
         return await drive_async(steps, self._transport)
@@ -278,43 +262,11 @@ class Runs(_Runs, Iterator[Run]):
 
     def _each(self) -> Generator[Run, None, None]:
         for page in self._walk_pages(self._read_page):
-            yield from page.runs
+            yield from page.pass_by()
 
-    def _walk_pages(self, read: ReadPage[P]) -> Iterator[P]:
-        pager = self._pager(read)
-        self._cursor = pager.cursor
-        page = self._call(pager.next_page())
-        while page is not None:
-            cursor = pager.cursor
-            coming = None if pager.is_done else _ahead(partial(self._call, pager.next_page()))
-            yield page
-            self._cursor = cursor
-            page = None if coming is None else coming.result()
+    def _walk_pages(self, read: ReadPage[P]) -> SyncWalk[P]:
+        self._latest = walk = SyncWalk(self._transport, self._pager(read))
+        return walk
 
     def _call(self, steps: Steps[T]) -> T:
         return drive(steps, self._transport)
-
-
-async def _stop(task: "asyncio.Task[P | None]") -> None:
-    """Cancels what nobody waits for any longer, and lets nothing be said about its end."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
-
-
-def _ahead(call: Callable[[], T]) -> "Future[T]":
-    """The call's result, from a thread that does not keep the program alive.
-
-    Who stops early leaves it alone: it ends with the one page it is fetching.
-    """
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # raised where the page is wanted, if it is
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="runstore-page", daemon=True).start()
-    return future

@@ -6,12 +6,12 @@ Each holds one pool of connections, opened with the first request.
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from ssl import SSLContext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx2
 
@@ -20,6 +20,7 @@ from runstore.client.exchange import Answer, Failure, error_of
 from runstore.client.http import HttpRequest, HttpResponse
 from runstore.client.retry import Fault
 from runstore.client.target import Target
+from runstore.errors import RunstoreError
 from runstore.limits import CONNECT_SECONDS, CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, READ_SECONDS
 
 _UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
@@ -103,38 +104,22 @@ class AsyncHttpTransport:
         pool = await self._open()
 
         async def once() -> Answer | Failure:
+            built = pool.build_request(**self._wire.request(request))
             try:
-                return _answer(await pool.send(pool.build_request(**self._wire.request(request))))
+                response = await pool.send(built, stream=True)
+                try:
+                    _tell(response, request)
+                    await response.aread()
+                finally:
+                    await response.aclose()
             except httpx2.RequestError as error:
                 return _failure(error)
+            return _answer(response)
 
         return await attempt_async(request, self._wire.url, once)
 
-    @asynccontextmanager
-    async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
-        pool = await self._open()
-        try:
-            response = await pool.send(
-                pool.build_request(**self._wire.request(request)), stream=True
-            )
-        except httpx2.RequestError as error:
-            raise error_of(_failure(error), request, self._wire.url) from error
-        try:
-            if response.status_code >= 300:
-                await response.aread()
-                raise error_of(_answer(response), request, self._wire.url)
-            yield self._pieces(response, request)
-        finally:
-            await response.aclose()
-
-    async def _pieces(
-        self, response: httpx2.Response, request: HttpRequest
-    ) -> AsyncIterator[bytes]:
-        try:
-            async for piece in response.aiter_bytes():
-                yield piece
-        except httpx2.RequestError as error:
-            raise error_of(_failure(error), request, self._wire.url) from error
+    def stream(self, request: HttpRequest) -> "_Stream":
+        return _Stream(self._open, self._wire, request)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -158,6 +143,64 @@ class AsyncHttpTransport:
         return found.client
 
 
+class _Stream(AsyncIterator[bytes]):
+    """`async with stream as pieces: async for piece in pieces`. An answer's body, read by a task.
+
+    No generators: forgotten ones inside each other are closed in the wrong order. The HTTP library
+    has them; a task that is cancelled leaves them one by one, from the innermost.
+    """
+
+    def __init__(
+        self, opened: Callable[[], Awaitable[httpx2.AsyncClient]], wire: _Wire, request: HttpRequest
+    ) -> None:
+        self._opened, self._wire, self._request = opened, wire, request
+        self._read: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
+
+    async def __aenter__(self) -> Self:
+        """Raises the error that an answer of another status than success stands for."""
+        pool = await self._opened()
+        built = pool.build_request(**self._wire.request(self._request))
+        try:
+            self._response = await pool.send(built, stream=True)
+        except httpx2.RequestError as error:
+            raise self._error(error) from error
+        if self._response.status_code >= 300:
+            try:
+                await self._response.aread()
+            finally:
+                await self._response.aclose()
+            raise error_of(_answer(self._response), self._request, self._wire.url)
+        self._reading = asyncio.create_task(self._read_all())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        await self._response.aclose()
+
+    async def __anext__(self) -> bytes:
+        found = await self._read.get()
+        if found is None:
+            raise StopAsyncIteration
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _read_all(self) -> None:
+        end: Exception | None = None
+        try:
+            async for piece in self._response.aiter_bytes():
+                await self._read.put(piece)
+        except httpx2.RequestError as error:
+            end = self._error(error)
+        except Exception as error:  # for who waits for the next piece
+            end = error
+        await self._read.put(end)
+
+    def _error(self, error: httpx2.RequestError) -> RunstoreError:
+        return error_of(_failure(error), self._request, self._wire.url)
+
+
 class SyncHttpTransport:
     """See http.SyncTransport."""
 
@@ -179,10 +222,17 @@ class SyncHttpTransport:
         pool = self._open()
 
         def once() -> Answer | Failure:
+            built = pool.build_request(**self._wire.request(request))
             try:
-                return _answer(pool.send(pool.build_request(**self._wire.request(request))))
+                response = pool.send(built, stream=True)
+                try:
+                    _tell(response, request)
+                    response.read()
+                finally:
+                    response.close()
             except httpx2.RequestError as error:
                 return _failure(error)
+            return _answer(response)
 
         return attempt(request, self._wire.url, once)
 
@@ -240,6 +290,11 @@ async def _kept(pool: httpx2.AsyncClient) -> AsyncGenerator[None, None]:
 def _certificates() -> SSLContext:
     """Read once: it takes as long as twenty requests."""
     return httpx2.create_ssl_context()
+
+
+def _tell(response: httpx2.Response, request: HttpRequest) -> None:
+    if request.on_head is not None and response.is_success:
+        request.on_head(response.headers)
 
 
 def _answer(response: httpx2.Response) -> Answer:

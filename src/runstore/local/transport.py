@@ -6,11 +6,11 @@ Awaited on any event loop, or called from any thread: the work is done on the fo
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from runstore.client.drive import attempt_async
 from runstore.client.exchange import Answer, Failure, error_of
@@ -47,68 +47,80 @@ class _Folder:
     """What both transports share."""
 
     def __init__(self, opened: OpenFolder) -> None:
-        self._opened = opened
+        self.opened = opened
         self._is_closed = False
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         if self._is_closed:
             work.close()
             raise RuntimeError("this client is closed; make another one")
-        return self._opened.submit(work)
+        return self.opened.submit(work)
 
     def _release(self) -> bool:
         """Whether there is an end to wait for. Once; later calls do nothing."""
         if self._is_closed:
             return False
         self._is_closed = True
-        return release(self._opened)
+        return release(self.opened)
 
     def __del__(self) -> None:
         """A client that is forgotten does not keep others from writing the folder."""
         if not self._is_closed:
-            self._opened.forget()
+            self.opened.forget()
 
 
 class _AsyncFolder(_Folder):
     async def send(self, request: HttpRequest) -> HttpResponse:
-        return await asyncio.wrap_future(self._submit(_answer(self._opened, request)))
+        return await asyncio.wrap_future(self.submit(_answer(self.opened, request)))
 
-    @asynccontextmanager
-    async def stream(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[bytes]]:
-        call = await asyncio.wrap_future(self._submit(_stream(self._opened, request)))
-        try:
-            yield self._pieces(call)
-        finally:
-            self._opened.leave(call)
-
-    async def _pieces(self, call: AppCall) -> AsyncIterator[bytes]:
-        while (piece := await asyncio.wrap_future(self._submit(call.piece()))) is not None:
-            yield piece
+    def stream(self, request: HttpRequest) -> "_AsyncPieces":
+        return _AsyncPieces(self, request)
 
     async def close(self) -> None:
         if self._release():
-            await asyncio.shield(asyncio.wrap_future(self._opened.ended))
+            await asyncio.shield(asyncio.wrap_future(self.opened.ended))
+
+
+class _AsyncPieces(AsyncIterator[bytes]):
+    """What `stream` gives. No generator: a forgotten one is closed at the wrong time."""
+
+    def __init__(self, folder: _AsyncFolder, request: HttpRequest) -> None:
+        self._folder, self._request = folder, request
+
+    async def __aenter__(self) -> Self:
+        opened = self._folder.opened
+        self._call = await asyncio.wrap_future(self._folder.submit(_stream(opened, self._request)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._folder.opened.leave(self._call)
+
+    async def __anext__(self) -> bytes:
+        piece = await asyncio.wrap_future(self._folder.submit(self._call.piece()))
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
 
 
 class _SyncFolder(_Folder):
     def send(self, request: HttpRequest) -> HttpResponse:
-        return _result(self._submit(_answer(self._opened, request)))
+        return _result(self.submit(_answer(self.opened, request)))
 
     @contextmanager
     def stream(self, request: HttpRequest) -> Iterator[Iterator[bytes]]:
-        call = _result(self._submit(_stream(self._opened, request)))
+        call = _result(self.submit(_stream(self.opened, request)))
         try:
             yield self._pieces(call)
         finally:
-            self._opened.leave(call)
+            self.opened.leave(call)
 
     def _pieces(self, call: AppCall) -> Iterator[bytes]:
-        while (piece := _result(self._submit(call.piece()))) is not None:
+        while (piece := _result(self.submit(call.piece()))) is not None:
             yield piece
 
     def close(self) -> None:
         if self._release():
-            self._opened.ended.result()
+            self.opened.ended.result()
 
 
 def _result(future: Future[T]) -> T:

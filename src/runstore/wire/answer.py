@@ -24,6 +24,7 @@ __all__ = [
     "encode_page",
     "encode_run",
     "encode_runs",
+    "page_headers",
     "parsed_query",
 ]
 
@@ -74,6 +75,13 @@ def encode_page(
         pieces.pop()  # the last comma
     # One join: a page is large, and what lies in it is copied once.
     return b"".join((*pieces, b"],", orjson.dumps(rest)[1:]))
+
+
+def page_headers(page: Page, asked: RunQueryBody) -> dict[str, str]:
+    """What tells where a page leads before it has come: the next one can be asked for meanwhile."""
+    following = cursors(page, asked)["next"]
+    headers = {"Runstore-Runs": str(len(page.runs))}
+    return headers if following is None else headers | {"Runstore-Next-Cursor": following}
 
 
 def cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:

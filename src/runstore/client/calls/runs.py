@@ -90,7 +90,7 @@ class RunPager(Generic[P]):
             if self._fields is None:
                 yield from self._begin()
                 continue
-            found = yield from self._ask_page(self._fields)
+            found = yield from self._ask_page()
             if found.runs:
                 return found.page
         return None
@@ -109,18 +109,47 @@ class RunPager(Generic[P]):
             self._fields["order"] = self._ask.order
         self._fields["skip_prev_cursor"] = True
 
-    def _ask_page(self, fields: Mapping[str, Any]) -> Steps[PageRead[P]]:
-        size = self._remaining
+    def upcoming(self) -> HttpRequest | None:
+        """What next_page() will ask first. None: nothing, or that is not known yet."""
+        return None if self.is_done else self._request(self.cursor, self._remaining)
+
+    def after(self, head: Mapping[str, str]) -> HttpRequest | None:
+        """What comes after the page that is being asked for, by the head of its answer.
+
+        None where that does not say. The page itself may say something else in the end.
+        """
+        cursor, runs = head.get("runstore-next-cursor"), head.get("runstore-runs", "")
+        if not cursor or not (runs.isascii() and runs.isdigit()):
+            return None
+        remaining = None if self._remaining is None else self._remaining - int(runs)
+        return (
+            None if remaining is not None and remaining <= 0 else self._request(cursor, remaining)
+        )
+
+    def _request(self, cursor: str | None, remaining: int | None) -> HttpRequest | None:
+        """None where what has to be known for it is not known yet."""
+        size = remaining
         if size is None or size > LANGSMITH_PAGE_RUNS:
-            most = yield from page_runs_max(self._server)
+            most = self._server.page_runs_max
+            if most is None:
+                return None
             size = most if size is None else min(size, most)
-        body = {**fields, "limit": size}
-        if self.cursor is not None:
-            body["cursor"] = self.cursor
-        answer = yield HttpRequest(
+        if self._fields is None:
+            return None
+        body = {**self._fields, "limit": size}
+        if cursor is not None:
+            body["cursor"] = cursor
+        return HttpRequest(
             "POST", "/runs/query", body=orjson.dumps(body), takes_page=self._takes_pages
         )
-        found = self._read(answer, self._remaining)
+
+    def _ask_page(self) -> Steps[PageRead[P]]:
+        request = self.upcoming()
+        if request is None:
+            yield from page_runs_max(self._server)
+            request = self.upcoming()
+        assert request is not None, "all it needs is known by now"
+        found = self._read((yield request), self._remaining)
         self._follow(found)
         return found
 

@@ -31,6 +31,12 @@ DESCRIPTION: Final = (
 _PLACE: Final = re.compile(r"{(\w+)}")
 _HEADERS: Final[dict[str, Json]] = {
     "Runstore-Ignored": {"schema": TEXT, "description": "fields of the body without effect"},
+    "Runstore-Runs": {
+        "schema": {"type": "integer", "minimum": 0},
+        "required": True,
+        "description": "how many runs are in the page",
+    },
+    "Runstore-Next-Cursor": {"schema": TEXT, "description": "as in the page's cursors"},
     "X-Pagination-Total": {
         "schema": {"type": "integer", "minimum": 0},
         "required": True,

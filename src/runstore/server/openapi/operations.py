@@ -81,8 +81,8 @@ _RUN_LINKS: Final = {
 _MADE: Final = {"id": "$response.body#/id"}
 
 
-def _asked(schema: str) -> dict[int, Answer]:
-    return {200: Answer(schema, headers=("Runstore-Ignored",))}
+def _asked(schema: str, *headers: str) -> dict[int, Answer]:
+    return {200: Answer(schema, headers=("Runstore-Ignored", *headers))}
 
 
 # fmt: off
@@ -101,7 +101,8 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         body="RunParts", body_type="multipart/form-data", answers=_TAKEN, errors=_WRITE),
     ("POST", "/runs/query"): Operation(
         id="queryRuns", tag="runs", summary="Find runs, a page at a time.",
-        body="RunQuery", answers=_asked("Page"), errors=_QUERY,
+        body="RunQuery", answers=_asked("Page", "Runstore-Runs", "Runstore-Next-Cursor"),
+        errors=_QUERY,
         links={
             "a run": Link("readRun", {"id": "$response.body#/runs/0/id"}),
             "its trace": Link("queryRuns", body={"trace": "$response.body#/runs/0/trace_id"}),

@@ -22,7 +22,7 @@ from runstore.server.disconnect import while_connected
 from runstore.server.hand_over import PageResponse, takes_page
 from runstore.server.problems import JSON
 from runstore.server.state import store_of
-from runstore.wire.answer import AttachmentUrl, encode_page, encode_run
+from runstore.wire.answer import AttachmentUrl, encode_page, encode_run, page_headers
 from runstore.wire.body import decode_object
 from runstore.wire.deferred import DeferredPage
 from runstore.wire.explain import encode_explained
@@ -44,9 +44,12 @@ async def query_runs(request: Request) -> Response:
         defer = partial(DeferredPage, asked=asked, attachment_url=url)
         page = await while_connected(request, runs.query(asked.query, defer, deferred=True))
         return PageResponse(page, headers)
-    encode = partial(encode_page, asked=asked, attachment_url=url)
-    answer = await while_connected(request, runs.query(asked.query, encode))
-    return Response(answer, headers=headers, media_type=JSON)
+
+    def encode(page: Page) -> tuple[bytes, dict[str, str]]:
+        return encode_page(page, asked, attachment_url=url), page_headers(page, asked)
+
+    answer, told = await while_connected(request, runs.query(asked.query, encode))
+    return Response(answer, headers=headers | told, media_type=JSON)
 
 
 async def read_run(request: Request) -> Response:
