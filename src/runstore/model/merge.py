@@ -191,7 +191,8 @@ def _extra(have: JsonText | None, said: JsonText | None, over: bool) -> JsonText
         if isinstance(have_metadata, dict) and isinstance(more, dict):
             metadata = _by_key(have_metadata, more)
         merged["metadata"] = metadata  # last, as `derive` adds it: the bytes know no order either
-    return encode(merged)
+    text = encode(merged)
+    return have if text == have else text  # the very object: what was made of it is known
 
 
 def _by_key(under: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
