@@ -15,7 +15,7 @@ import pytest
 
 from runstore.client import batcher, task_batcher
 from runstore.client.batcher import ThreadWriter
-from runstore.client.calls.ingest import RunWrite
+from runstore.client.calls.bodies import RunWrite
 from runstore.client.drive import drive, drive_async
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.client.task_batcher import TaskWriter
@@ -347,7 +347,7 @@ PROGRAM = """
     import gc
     import sys
     from runstore.client.batcher import ThreadWriter
-    from runstore.client.calls.ingest import RunWrite
+    from runstore.client.calls.bodies import RunWrite
     from runstore.client.drive import drive, drive_async
     from runstore.client.http import HttpResponse
     from runstore.client.task_batcher import TaskWriter

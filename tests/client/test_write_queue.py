@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from runstore.client.calls.ingest import FeedbackWrite, IngestTerms, RefusedWrite
+from runstore.client.calls.bodies import FeedbackWrite
+from runstore.client.calls.ingest import IngestTerms, RefusedWrite
 from runstore.client.write_queue import WriteQueue, retry_pause_s
 from runstore.errors import (
     ConnectionFailed,

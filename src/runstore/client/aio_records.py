@@ -1,5 +1,6 @@
 """What AsyncClient writes, and its projects and feedback. sync_records.py is its twin."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
@@ -205,6 +206,13 @@ class AsyncRecords:
         return await self._call(
             sharing.read_shared_run(share_token, run_id, host_url=self.target.host_url)
         )
+
+    def list_shared_runs(
+        self, share_token: Id, run_ids: Iterable[Id] | Id | None = None
+    ) -> AsyncItems[Run]:
+        """Runs of a shared trace: all, or `run_ids`. `share_token` as in read_shared_run."""
+        pages = sharing.SharedRuns(share_token, run_ids, self.target.host_url)
+        return AsyncItems(pages, self._transport)
 
     async def _call(self, steps: Steps[T]) -> T:
         return await drive_async(steps, self._transport)

@@ -16,7 +16,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from runstore.client.calls.ingest import IngestTerms, Write, read_terms, send_batch
+from runstore.client.calls.bodies import Write
+from runstore.client.calls.ingest import IngestTerms, read_terms, send_batch
 from runstore.client.http import Steps
 from runstore.client.unsent import hold, let_go
 from runstore.client.write_queue import WriteQueue, WriteStats, log, retry_pause_s

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Generic, TypeVar
 
-from runstore.client.calls.listing import OffsetPages
+from runstore.client.calls.listing import Pages
 from runstore.client.drive import drive, drive_async
 from runstore.client.http import AsyncTransport, SyncTransport
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class AsyncItems(Generic[T]):
     """An async iterator, page by page. Each `async for` is a walk of its own, from the start."""
 
-    def __init__(self, pages: OffsetPages[T], transport: AsyncTransport) -> None:
+    def __init__(self, pages: Pages[T], transport: AsyncTransport) -> None:
         self._pages, self._transport = pages, transport
         self._walk: AsyncGenerator[T, None] | None = None
 
@@ -47,7 +47,7 @@ class AsyncItems(Generic[T]):
 class Items(Generic[T]):
     """An iterator, page by page. Each `for` is a walk of its own, from the start."""
 
-    def __init__(self, pages: OffsetPages[T], transport: SyncTransport) -> None:
+    def __init__(self, pages: Pages[T], transport: SyncTransport) -> None:
         self._pages, self._transport = pages, transport
         self._walk: Generator[T, None, None] | None = None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runstore.client.batcher import Courier, closed, new_boundary
-from runstore.client.calls.ingest import Write
+from runstore.client.calls.bodies import Write
 from runstore.client.http import Steps
 from runstore.client.unsent import hold, let_go
 from runstore.client.write_queue import WriteQueue, WriteStats

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from runstore.client.calls.ingest import IngestTerms, RefusedWrite, Write, cut_batch
+from runstore.client.calls.bodies import Write
+from runstore.client.calls.ingest import IngestTerms, RefusedWrite, cut_batch
 from runstore.errors import RunstoreError
 from runstore.limits import (
     BATCH_BYTES,

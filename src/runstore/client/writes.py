@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from runstore.client.asking import Id
+from runstore.client.calls.bodies import OUT_OF_LINE, AttachedFile, FeedbackWrite, RunWrite
 from runstore.client.calls.feedback import FeedbackGiven, make_feedback
-from runstore.client.calls.ingest import OUT_OF_LINE, AttachedFile, FeedbackWrite, RunWrite
 from runstore.client.calls.listing import refuse_unknown
 from runstore.client.moments import aware
 from runstore.client.serde import dump_json

@@ -12,17 +12,19 @@ from langsmith._internal._operations import (
     serialized_run_operation_to_multipart_parts_and_context,
 )
 
-from runstore.client.calls.ingest import (
+from runstore.client.calls.bodies import (
     AttachedFile,
     FeedbackWrite,
-    IngestTerms,
-    RefusedWrite,
     RunWrite,
     Write,
-    cut_batch,
-    merge_writes,
     multipart_body,
     multipart_request,
+)
+from runstore.client.calls.ingest import (
+    IngestTerms,
+    RefusedWrite,
+    cut_batch,
+    merge_writes,
     read_terms,
     send_batch,
 )
@@ -262,6 +264,73 @@ def test_a_batch_refused_as_a_whole_is_halved_until_the_bad_one_stands_alone(
     assert len(sent) == 7
 
 
+def _status(error: RunstoreError, status: int) -> RunstoreError:
+    error.status = status
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFound("Not Found"),
+        _status(InvalidRequest("Method Not Allowed"), 405),
+        _status(RunstoreError("Not Implemented"), 501),
+    ],
+    ids=["404", "405", "501"],
+)
+def test_a_server_without_multipart_gets_json_and_is_not_asked_again(error: RunstoreError) -> None:
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path == "/runs/multipart":
+            raise error
+        return ACCEPTED
+
+    place = {"trace_id": RUN, "dotted_order": f"20260301T100000000000Z{RUN}"}
+    create = RunWrite("post", RUN, {"id": RUN, **place}, {"inputs": b'{"a":1}'})
+    update = RunWrite("patch", OTHER, {"id": OTHER, **place}, {"outputs": b'{"b":2}'})
+    terms = IngestTerms(takes_zstd=True)
+    writes: list[Write] = [create, update, FeedbackWrite(FEEDBACK, RUN, b'{"key":"k"}')]
+    found, sent = run_steps(send_batch(writes, terms, BOUNDARY), answer)
+    assert found == []
+    assert [one.path for one in sent] == ["/runs/multipart", "/feedback", "/runs/batch"]
+    assert sent[1].body == b'{"key":"k"}'
+    assert orjson.loads(sent[2].body) == {
+        "post": [{"id": RUN, **place, "inputs": {"a": 1}}],
+        "patch": [{"id": OTHER, **place, "outputs": {"b": 2}}],
+    }
+    _, sent = run_steps(send_batch([create], terms, BOUNDARY), answer)
+    assert [one.path for one in sent] == ["/runs/batch"], "it is known now"
+
+
+def test_what_json_cannot_carry_is_counted_as_lost_and_nothing_else() -> None:
+    place = {"trace_id": RUN, "dotted_order": f"20260301T100000000000Z{RUN}"}
+    with_file = RunWrite("post", RUN, {"id": RUN, **place}, {}, (AttachedFile("a", "t/x", b"x"),))
+    feedback = FeedbackWrite(FEEDBACK, OTHER, b"{}")
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path == "/feedback":
+            raise InvalidRequest("no key")
+        return ACCEPTED
+
+    terms = IngestTerms(takes_multipart=False)
+    found, _ = run_steps(send_batch([with_file, feedback], terms, BOUNDARY), answer)
+    assert [(one.run_id, one.reason) for one in found] == [
+        (OTHER, "feedback: no key"),
+        (RUN, "attachments need /runs/multipart, which this server does not have"),
+    ]
+
+
+def test_a_batch_as_json_is_halved_too() -> None:
+    def answer(request: HttpRequest) -> HttpResponse:
+        if OTHER.encode() in request.body:
+            raise InvalidRequest("invalid 'dotted_order'")
+        return ACCEPTED
+
+    terms = IngestTerms(takes_multipart=False)
+    found, sent = run_steps(send_batch([post(RUN), post(OTHER)], terms, BOUNDARY), answer)
+    assert [one.run_id for one in found] == [OTHER]
+    assert [one.path for one in sent] == ["/runs/batch"] * 3
+
+
 def test_a_fault_is_the_callers_to_repeat() -> None:
     with pytest.raises(ConnectionFailed):
         run_steps(send_batch([post()], RUNSTORE, BOUNDARY), always(ConnectionFailed("gone")))
@@ -299,6 +368,11 @@ def test_langsmith_gets_a_run_without_a_place_alone(operation: Any, method: str,
             ),
             IngestTerms(50),
             id="LangSmith",
+        ),
+        pytest.param(
+            HttpResponse(200, b'{"batch_ingest_config":{"use_multipart_endpoint":false}}'),
+            IngestTerms(takes_multipart=False),
+            id="an older LangSmith",
         ),
         pytest.param(HttpResponse(200, b"<html>"), IngestTerms(), id="no JSON"),
         pytest.param(NotFound("no /info"), IngestTerms(), id="no such path"),

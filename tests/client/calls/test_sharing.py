@@ -7,12 +7,13 @@ import orjson
 import pytest
 
 from runstore.client.calls.sharing import (
+    SharedRuns,
     read_run_shared_link,
     read_shared_run,
     share_run,
     unshare_run,
 )
-from runstore.errors import InvalidArgument, InvalidRequest, NotFound
+from runstore.errors import InvalidArgument, InvalidRequest, NotFound, UnexpectedAnswer
 from runstore.wire.info import encode_info
 from tests.client.calls.answering import always, in_turn, run_steps
 
@@ -66,6 +67,39 @@ def test_another_run_of_the_shared_trace() -> None:
     assert sent[0].path == f"/public/{TOKEN}/run/{RUN}"
 
 
+def shared_page(*names: str, next: str | None = None) -> bytes:
+    runs = [{**orjson.loads(BODY), "name": name} for name in names]
+    return orjson.dumps({"runs": runs, "cursors": {"next": next}})
+
+
+def test_runs_of_a_shared_trace_come_page_by_page() -> None:
+    pages = SharedRuns(URL, None)
+    asked = []
+    names = []
+    for answer in (shared_page("a", "b", next="x"), shared_page("c")):
+        runs, sent = run_steps(pages.next_page(), always(answer))
+        names += [run.name for run in runs]
+        asked += [(sent[0].path, orjson.loads(sent[0].body))]
+    path = f"/public/{TOKEN}/runs/query"
+    assert names == ["a", "b", "c"]
+    assert asked == [(path, {}), (path, {"cursor": "x"})]
+    assert pages.is_done
+    assert not pages.from_start().is_done
+
+
+def test_shared_runs_may_be_named() -> None:
+    _, sent = run_steps(SharedRuns(TOKEN, [RUN]).next_page(), always(shared_page("a")))
+    assert orjson.loads(sent[0].body) == {"id": [RUN]}
+    assert SharedRuns(TOKEN, []).is_done, "none is named: nothing is asked"
+
+
+def test_shared_pages_that_go_round_are_an_error() -> None:
+    pages = SharedRuns(TOKEN, None)
+    run_steps(pages.next_page(), always(shared_page("a", next="x")))
+    with pytest.raises(UnexpectedAnswer, match="leads back"):
+        run_steps(pages.next_page(), always(shared_page("b", next="x")))
+
+
 def test_a_token_is_wanted() -> None:
     with pytest.raises(InvalidArgument, match="neither a token nor a share URL"):
         run_steps(read_shared_run("https://smith.langchain.com/x"), always(BODY))
@@ -78,8 +112,9 @@ def test_a_token_is_wanted() -> None:
         lambda: unshare_run(RUN),
         lambda: read_run_shared_link(RUN),
         lambda: read_shared_run(TOKEN),
+        lambda: SharedRuns(TOKEN, None).next_page(),
     ],
-    ids=["share", "unshare", "link", "read"],
+    ids=["share", "unshare", "link", "read", "list"],
 )
 def test_a_runstore_is_said_to_have_no_links(steps: Any) -> None:
     with pytest.raises(InvalidRequest, match="Runstore, which has no public links"):

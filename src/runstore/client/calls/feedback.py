@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack
 import msgspec
 
 from runstore.client.asking import Id, as_time
-from runstore.client.calls.ingest import FeedbackWrite
+from runstore.client.calls.bodies import FeedbackWrite
 from runstore.client.calls.listing import (
     OffsetPages,
     decoded,

@@ -1,18 +1,22 @@
-"""Batches of writes -> requests of POST /runs/multipart, and their answers -> what was refused.
+"""Batches of writes -> requests, and their answers -> what was refused. No I/O."""
 
-No I/O; deterministic, given the boundary. Source of the form: docs/wire.md#multipart.
-"""
-
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 import orjson
-import zstandard
 
+from runstore.client.calls.bodies import (
+    JSON_HEADERS,
+    FeedbackWrite,
+    RunWrite,
+    Write,
+    as_json,
+    batch_request,
+    multipart_request,
+)
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.errors import (
     Conflict,
@@ -26,69 +30,11 @@ from runstore.limits import (
     BATCH_BYTES,
     BATCH_RUNS,
     WRITE_BATCH_OPERATIONS,
-    WRITE_COMPRESSED_BYTES_MIN,
 )
 
-OUT_OF_LINE = ("inputs", "outputs", "events", "extra", "error", "serialized")
 _PLACE = ("trace_id", "parent_run_id", "dotted_order", "session_id", "session_name")
 _MERGED_INSIDE = ("events", "extra")  # where two messages add up to more than the later one
-_JSON_HEADERS = (("Content-Type", "application/json"),)
-_PART_OVERHEAD = 160  # bytes of a part's boundary and headers
-_CONTROL = re.compile('[\x00-\x1f\x7f"]')
-
-
-class AttachedFile(NamedTuple):
-    """One attachment of a run. `name` is unique in its run."""
-
-    name: str
-    mime_type: str
-    data: bytes
-
-
-@dataclass(slots=True)
-class RunWrite:
-    """One create ("post") or update ("patch") of one run, as JSON ready to be sent."""
-
-    operation: Literal["post", "patch"]
-    run_id: str
-    fields: dict[str, Any]  # what is in line: JSON values, with `id`
-    payloads: dict[str, bytes] = field(default_factory=dict)  # JSON by a name of OUT_OF_LINE
-    attachments: tuple[AttachedFile, ...] = ()
-    writes: int = 1  # of the caller's, that became this one
-    size: int = 0  # bytes, for bounds
-
-    def __post_init__(self) -> None:
-        self.size = self._measured()
-
-    def _measured(self) -> int:
-        return (
-            len(orjson.dumps(self.fields))
-            + sum(map(len, self.payloads.values()))
-            + sum(len(file.data) for file in self.attachments)
-            + _PART_OVERHEAD * (1 + len(self.payloads) + len(self.attachments))
-        )
-
-    @property
-    def is_placed(self) -> bool:
-        """LangSmith takes it in a batch only with both; Runstore derives what is missing."""
-        return bool(self.fields.get("trace_id") and self.fields.get("dotted_order"))
-
-
-@dataclass(slots=True)
-class FeedbackWrite:
-    """One feedback record sent beside runs."""
-
-    feedback_id: str
-    run_id: str
-    body: bytes
-    size: int = 0
-    writes: int = 1
-
-    def __post_init__(self) -> None:
-        self.size = len(self.body) + _PART_OVERHEAD
-
-
-Write = RunWrite | FeedbackWrite
+_NO_SUCH_ROUTE = (404, 405, 501)
 
 
 class RefusedWrite(NamedTuple):
@@ -97,13 +43,15 @@ class RefusedWrite(NamedTuple):
     writes: int = 1  # how many it is of: an update may have gone into its create
 
 
-class IngestTerms(NamedTuple):
+@dataclass(slots=True)
+class IngestTerms:
     """What a server takes, from GET /info. The defaults are what any server takes."""
 
     operations_max: int = BATCH_RUNS
     bytes_max: int = BATCH_BYTES
     takes_zstd: bool = False
     is_runstore: bool = False
+    takes_multipart: bool = True  # becomes False where a server turns out not to have it
 
 
 # --- GET /info
@@ -112,6 +60,7 @@ class IngestTerms(NamedTuple):
 class _BatchConfig(msgspec.Struct):
     size_limit: int | None = None
     size_limit_bytes: int | None = None
+    use_multipart_endpoint: bool | None = None
 
 
 class _Info(msgspec.Struct):
@@ -137,6 +86,7 @@ def read_terms() -> Steps[IngestTerms]:
         bytes_max=max(1, config.size_limit_bytes or BATCH_BYTES),
         takes_zstd=bool((info.instance_flags or {}).get("zstd_compression_enabled")),
         is_runstore=is_runstore,
+        takes_multipart=config.use_multipart_endpoint is not False,
     )
 
 
@@ -208,14 +158,17 @@ def send_batch(
     """Send them all, in as many requests as it takes. Returns what the server refused.
 
     `boundary` must not occur in any payload: 32 random characters do not. A body that is
-    refused as a whole is halved until what is wrong stands alone. Raises what else the
-    transport raises; sending the whole again is then harmless.
+    refused as a whole is halved until what is wrong stands alone. A server without
+    /runs/multipart gets JSON. Raises what else the transport raises; sending the whole again is
+    then harmless.
     """
     refused: list[RefusedWrite] = []
     together: list[Write] = []
     for write in merge_writes(writes):
         if isinstance(write, RunWrite) and not write.is_placed and not terms.is_runstore:
             refused += yield from _send_alone(write)
+        elif isinstance(write, FeedbackWrite) and not terms.takes_multipart:
+            refused += yield from _send_feedback(write)
         else:
             together.append(write)
     if together:
@@ -226,20 +179,26 @@ def send_batch(
 def _send_together(
     writes: Sequence[Write], terms: IngestTerms, boundary: str, compress: bool
 ) -> Steps[list[RefusedWrite]]:
-    request = multipart_request(writes, boundary, compress=compress and terms.takes_zstd)
+    if terms.takes_multipart:
+        request = multipart_request(writes, boundary, compress=compress and terms.takes_zstd)
+    else:
+        request = batch_request(writes)
     try:
         answer = yield request
     except Conflict:
         return []  # LangSmith's word for: I have these already
-    except TooLarge as error:
-        if len(writes) == 1:
-            return _refused(writes, error)
-    except (SchemaError, InvalidRequest) as error:
+    except RunstoreError as error:
+        if terms.takes_multipart and error.status in _NO_SUCH_ROUTE:
+            terms.takes_multipart = False
+            return (yield from send_batch(writes, terms, boundary, compress=compress))
+        if not isinstance(error, TooLarge | SchemaError | InvalidRequest):
+            raise
         # Runstore says so when none was good; LangSmith already when one was not.
-        if terms.is_runstore or len(writes) == 1:
+        if len(writes) == 1 or (terms.is_runstore and not isinstance(error, TooLarge)):
             return _refused(writes, error)
     else:
-        return _counted(refusals_of(answer), writes)
+        refused = _counted(refusals_of(answer), writes)
+        return refused if terms.takes_multipart else refused + _left_out(writes)
     half = len(writes) // 2
     first = yield from _send_together(writes[:half], terms, boundary, compress)
     return first + (yield from _send_together(writes[half:], terms, boundary, compress))
@@ -265,13 +224,12 @@ def _counted(refused: list[RefusedWrite], writes: Iterable[Write]) -> list[Refus
 
 def _send_alone(write: RunWrite) -> Steps[list[RefusedWrite]]:
     """LangSmith derives the place in the trace only of runs that come alone, as JSON."""
-    payloads = {name: orjson.Fragment(text) for name, text in write.payloads.items()}
-    body = orjson.dumps({**write.fields, **payloads})
+    body = orjson.dumps(as_json(write))
     if write.operation == "post":
-        request = HttpRequest("POST", "/runs", body=body, headers=_JSON_HEADERS)
+        request = HttpRequest("POST", "/runs", body=body, headers=JSON_HEADERS)
     else:
         path = f"/runs/{quote(write.run_id)}"
-        request = HttpRequest("PATCH", path, body=body, headers=_JSON_HEADERS)
+        request = HttpRequest("PATCH", path, body=body, headers=JSON_HEADERS)
     try:
         answer = yield request
     except Conflict:
@@ -283,6 +241,26 @@ def _send_alone(write: RunWrite) -> Steps[list[RefusedWrite]]:
         reason = "attachments need trace_id and dotted_order to be sent to LangSmith"
         refused.append(RefusedWrite(write.run_id, reason))
     return refused
+
+
+def _send_feedback(write: FeedbackWrite) -> Steps[list[RefusedWrite]]:
+    try:
+        yield HttpRequest("POST", "/feedback", body=write.body, headers=JSON_HEADERS)
+    except Conflict:
+        return []
+    except (SchemaError, InvalidRequest, TooLarge, NotFound) as error:
+        return [RefusedWrite(write.run_id, f"feedback: {error}", write.writes)]
+    return []
+
+
+def _left_out(writes: Iterable[Write]) -> list[RefusedWrite]:
+    """The runs are written; what JSON cannot carry is counted as lost."""
+    reason = "attachments need /runs/multipart, which this server does not have"
+    return [
+        RefusedWrite(write.run_id, reason)
+        for write in writes
+        if isinstance(write, RunWrite) and write.attachments
+    ]
 
 
 class _Refused(msgspec.Struct):
@@ -301,58 +279,3 @@ def refusals_of(answer: HttpResponse) -> list[RefusedWrite]:
     except msgspec.DecodeError:  # another server's way of saying yes
         return []
     return [RefusedWrite(one.run_id, one.reason) for one in told.refused]
-
-
-# --- the body
-
-
-def multipart_request(
-    writes: Sequence[Write], boundary: str, *, compress: bool = False
-) -> HttpRequest:
-    """One POST /runs/multipart, as langsmith's SDK writes it."""
-    body = multipart_body(writes, boundary)
-    headers = [("Content-Type", f"multipart/form-data; boundary={boundary}")]
-    if compress and len(body) >= WRITE_COMPRESSED_BYTES_MIN:
-        whole = len(body)
-        body = zstandard.ZstdCompressor().compress(body)
-        headers += [
-            ("Content-Encoding", "zstd"),
-            ("X-Pre-Compressed-Size", str(whole)),
-            ("X-Post-Compressed-Size", str(len(body))),
-        ]
-    return HttpRequest("POST", "/runs/multipart", body=body, headers=tuple(headers))
-
-
-def multipart_body(writes: Sequence[Write], boundary: str) -> bytes:
-    pieces: list[bytes] = []
-    mark = f"--{boundary}\r\n".encode()
-    for write in writes:
-        if isinstance(write, FeedbackWrite):
-            _add_part(pieces, mark, f"feedback.{write.feedback_id}", write.body)
-            continue
-        name = f"{write.operation}.{write.run_id}"
-        _add_part(pieces, mark, name, orjson.dumps(write.fields))
-        for payload in OUT_OF_LINE:
-            if (text := write.payloads.get(payload)) is not None:
-                _add_part(pieces, mark, f"{name}.{payload}", text)
-        for file in write.attachments:
-            part = f"attachment.{write.run_id}.{file.name}"
-            _add_part(pieces, mark, part, file.data, file.mime_type)
-    pieces.append(f"--{boundary}--\r\n".encode())
-    return b"".join(pieces)
-
-
-def _add_part(
-    pieces: list[bytes], mark: bytes, name: str, data: bytes, kind: str = "application/json"
-) -> None:
-    head = (
-        f'Content-Disposition: form-data; name="{_header_text(name)}"\r\n'
-        f"Content-Type: {_header_text(kind)}\r\n"
-        f"Content-Length: {len(data)}\r\n\r\n"
-    )
-    pieces += (mark, head.encode("utf-8", "replace"), data, b"\r\n")
-
-
-def _header_text(text: str) -> str:
-    """No line break or quote gets out of a header; escaped as browsers do."""
-    return _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,19 @@ from runstore.model.ids import canonical_id
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
+
+
+class Pages(Protocol[T]):
+    """A list that comes page by page, however it is asked for."""
+
+    @property
+    def is_done(self) -> bool: ...
+
+    def from_start(self) -> "Pages[T]":
+        """The same walk, begun anew."""
+
+    def next_page(self) -> Steps[list[T]]:
+        """The items of the next page, maybe none. To be called until `is_done`."""
 
 
 class OffsetPages(Generic[T]):
@@ -42,7 +55,6 @@ class OffsetPages(Generic[T]):
         self._seen: set[object] = set()  # names of the page before
 
     def from_start(self) -> "OffsetPages[T]":
-        """The same walk, begun anew."""
         lists, limit = self._asked
         return OffsetPages(self._path, lists, self._decode, name=self._name, limit=limit)
 
@@ -51,7 +63,6 @@ class OffsetPages(Generic[T]):
         return not self._lists or self._left == 0
 
     def next_page(self) -> Steps[list[T]]:
-        """The items of the next page, maybe none. To be called until `is_done`."""
         size = LIST_PAGE_ITEMS if self._left is None else min(LIST_PAGE_ITEMS, self._left)
         where = (("limit", str(size)), ("offset", str(self._offset)))
         answer = yield HttpRequest("GET", self._path, (*self._lists[0], *where))

@@ -2,17 +2,25 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import orjson
 
-from runstore.client.asking import Id
+from runstore.client.asking import Id, as_ids
 from runstore.client.calls.ingest import read_terms
 from runstore.client.calls.listing import decoded, id_text
 from runstore.client.http import HttpRequest, HttpResponse, Steps
 from runstore.client.run import Run, decode_run
-from runstore.errors import InvalidArgument, InvalidRequest, NotFound, RunstoreError
+from runstore.client.run_page import decode_page
+from runstore.errors import (
+    InvalidArgument,
+    InvalidRequest,
+    NotFound,
+    RunstoreError,
+    UnexpectedAnswer,
+)
 
 _TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -56,12 +64,45 @@ def read_shared_run(
     share_token: Id, run_id: Id | None = None, *, host_url: str | None = None
 ) -> Steps[Run]:
     """`share_token` may be the whole URL; `run_id` names another run of the shared trace."""
+    token = _token(share_token)
+    below = "" if run_id is None else f"/{id_text('run_id', run_id)}"
+    answer = yield from _asked(HttpRequest("GET", f"/public/{token}/run{below}"))
+    return decode_run(answer.body, host_url=host_url)
+
+
+class SharedRuns:
+    """The runs of a shared trace, page by page: `run_ids` of them, or all."""
+
+    def __init__(
+        self, share_token: Id, run_ids: Iterable[Id] | Id | None, host_url: str | None = None
+    ) -> None:
+        self._asked = (share_token, run_ids, host_url)
+        self._token = _token(share_token)
+        ids = None if run_ids is None else as_ids("run_ids", run_ids)
+        self._body: dict[str, Any] = {} if ids is None else {"id": ids}
+        self._host_url = host_url
+        self.is_done = ids == []
+
+    def from_start(self) -> "SharedRuns":
+        return SharedRuns(*self._asked)
+
+    def next_page(self) -> Steps[list[Run]]:
+        """Raises UnexpectedAnswer where the same page would come again."""
+        path, body = f"/public/{self._token}/runs/query", orjson.dumps(self._body)
+        answer = yield from _asked(HttpRequest("POST", path, body=body))
+        page = decode_page(answer.body, host_url=self._host_url)
+        if page.next_cursor is not None and page.next_cursor == self._body.get("cursor"):
+            raise UnexpectedAnswer("the server's cursor leads back to the page it came with")
+        self._body["cursor"] = page.next_cursor
+        self.is_done = page.next_cursor is None or not page.runs
+        return page.runs
+
+
+def _token(share_token: Id) -> str:
     found = _TOKEN.search(str(share_token))
     if found is None:
         raise InvalidArgument(f"share_token: {share_token!r} is neither a token nor a share URL")
-    below = "" if run_id is None else f"/{id_text('run_id', run_id)}"
-    answer = yield from _asked(HttpRequest("GET", f"/public/{found[0]}/run{below}"))
-    return decode_run(answer.body, host_url=host_url)
+    return found[0]
 
 
 def _asked(request: HttpRequest) -> Steps[HttpResponse]:

@@ -11,16 +11,8 @@ from typing import Any, Literal
 
 import orjson
 
-from runstore.client.calls.ingest import (
-    OUT_OF_LINE,
-    AttachedFile,
-    FeedbackWrite,
-    RefusedWrite,
-    RunWrite,
-    Write,
-    cut_batch,
-    send_batch,
-)
+from runstore.client.calls.bodies import OUT_OF_LINE, AttachedFile, FeedbackWrite, RunWrite, Write
+from runstore.client.calls.ingest import RefusedWrite, cut_batch, send_batch
 from runstore.client.calls.runs import read_attachment
 from runstore.client.transfer.bundle import (
     CONTENT,
