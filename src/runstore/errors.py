@@ -17,16 +17,20 @@ RunstoreError
 ├── RequestTimeout        504  no answer came in the time allowed
 ├── QueryBudgetExceeded   503  a query that ran past its time
 └── StorageError          503  the folder cannot be opened, read or written
+    ├── DiskFull          503  nothing was stored; once space is free, the same goes through
+    ├── Damaged           503  what lies on the disk is not what was written there
     ├── ReadOnly          403  the folder was opened for reading alone
     ├── FolderNotFound    404  there is no Runstore folder at this path
     └── FolderBusy        409  another process writes the folder; says which URL to use instead
 """
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 SHOWN_CHARS = 120  # of a long filter, round the place
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -210,6 +214,17 @@ class StorageError(RunstoreError):
     retryable = True
 
 
+class DiskFull(StorageError):
+    """503 and not 507: senders try the one again and drop what they have at the other."""
+
+    code = "disk_full"
+
+
+class Damaged(StorageError):
+    code = "damaged"
+    retryable = False
+
+
 class ReadOnly(StorageError):
     code = "read_only"
     status = 403
@@ -235,3 +250,9 @@ class FolderBusy(StorageError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (str(self), self.url)
+
+
+def storage_error(what: str, error: OSError) -> StorageError:
+    """The error for `what` could not be done: DiskFull where that is the reason."""
+    kind = DiskFull if error.errno in _NO_SPACE else StorageError
+    return kind(f"{what}: {error}")

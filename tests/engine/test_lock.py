@@ -102,5 +102,5 @@ def test_an_engine_that_could_not_open_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "writer.lock").mkdir()
-    with pytest.raises(StorageError, match="cannot lock .* for writing"):
+    with pytest.raises(StorageError, match="cannot open .* for writing"):
         SqliteEngine(tmp_path)

@@ -13,7 +13,7 @@ import zstandard
 
 from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.engine import SqliteEngine
-from runstore.errors import StorageError
+from runstore.errors import Damaged
 from runstore.model.batch import Batch
 from runstore.model.ids import id_to_bytes
 from runstore.model.query import RunQuery
@@ -134,7 +134,7 @@ def test_a_damaged_payload_is_said_to_be_one(tmp_path: Path, deferred: bool) -> 
     )
     database.close()
     engine = SqliteEngine(tmp_path / "runs", read_only=True)
-    with pytest.raises(StorageError, match="a payload in the data folder is damaged"):
+    with pytest.raises(Damaged, match=f"inputs of run {rid(2)} are damaged"):
         list(engine.fetch_runs(replace(plan(), deferred=deferred)).runs)
     engine.close()
 

@@ -15,6 +15,10 @@ from runstore.errors import RunstoreError
 from runstore.store.verify import verify_folder
 
 SOUND, DAMAGED, UNOPENED = 0, 1, 2
+_ADVICE = (
+    "stop its server, keep a copy of {folder}, then put back a sound one, or save what can be read:"
+    " runstore export saved.jsonl --target {folder}"
+)
 
 
 def check_folder(folder: Path, *, fast: bool, as_json: bool) -> int:
@@ -33,7 +37,10 @@ def check_folder(folder: Path, *, fast: bool, as_json: bool) -> int:
         print(json.dumps(_as_json(folder, checks)))
     else:
         _show(checks)
-    return SOUND if all(found.is_sound for found in checks) else DAMAGED
+    if all(found.is_sound for found in checks):
+        return SOUND
+    print(_ADVICE.format(folder=folder), file=sys.stderr)
+    return DAMAGED
 
 
 def _as_json(folder: Path, checks: Iterable[Findings]) -> dict[str, object]:

@@ -32,6 +32,10 @@ def run(app: App, words: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"runstore: {error}; pip install 'runstore[server]' has it", file=sys.stderr)
         return FAILED
+    except OSError as error:  # where the output goes: a full disk, a terminal that is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"runstore: cannot go on: {error}", file=sys.stderr)
+        return FAILED
     except (RunstoreError, ImportError) as error:
         print(f"runstore: {error}", file=sys.stderr)
         return exit_code(error)

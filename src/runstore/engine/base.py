@@ -119,7 +119,10 @@ class Engine(Protocol):
     def attachments(self, run_id: str) -> tuple[Attachment, ...]: ...
 
     def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
-        """Which of these contents an attachment of some run has."""
+        """Which of these contents an attachment of some run has.
+
+        None of the others is brought back by a loss of power: their files may go.
+        """
 
     def close(self) -> None: ...
 

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from runstore.errors import ReadOnly, StorageError
+from runstore.errors import ReadOnly, StorageError, storage_error
 from runstore.limits import INCOMING_SECONDS_MAX
 from runstore.model.run import Attachment
 from runstore.store.pool import Pool
@@ -70,7 +70,7 @@ class Blobs:
             self._incoming.mkdir(parents=True, exist_ok=True)
             self._sweep()
         except OSError as error:
-            raise StorageError(f"cannot keep attachments in {self._folder}: {error}") from error
+            raise storage_error(f"cannot keep attachments in {self._folder}", error) from error
 
     def open(self, run_id: str, name: str, mime_type: str) -> "BlobWriter":
         """The wire's AttachmentSink. Raises ReadOnly, StorageError."""
@@ -98,11 +98,16 @@ class Blobs:
         """Give a complete, synced file its name, and claim it until `release`."""
         claim = self._incoming / f"{sha256}.{secrets.token_hex(8)}"
         os.rename(temporary, claim)
-        shard = self._folder / sha256[:2]
-        shard.mkdir(exist_ok=True)
-        with suppress(FileExistsError):  # content we have
-            os.link(claim, shard / sha256)
-        _sync_folder(shard)
+        try:
+            shard = self._folder / sha256[:2]
+            shard.mkdir(exist_ok=True)
+            with suppress(FileExistsError):  # content we have
+                os.link(claim, shard / sha256)
+            _sync_folder(shard)
+        except OSError:  # a full disk, most likely: nobody will release this claim
+            with suppress(OSError):
+                claim.unlink()
+            raise
 
     def release(self, sha256s: Iterable[str]) -> None:
         """Give up one claim on each: its run is written, or never will be. Raises no error."""
@@ -168,21 +173,25 @@ class Blobs:
             return
         # In this order: a claim is given up only after its run can be seen.
         if self._claims(sha256) or referenced((sha256,)):
-            with suppress(FileExistsError):
-                os.link(away, path)
-        away.unlink(missing_ok=True)
+            os.replace(away, path)  # takes no space; what has come there meanwhile is the same
+        else:
+            away.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Put right what a killed process left: what is too old to be still in use by any."""
+        """Put right what a killed process left: what is too old to be still in use by any.
+
+        Content on its way out is given back at once by who may remove: no other process does, and
+        a run may name it.
+        """
         oldest = time.time() - INCOMING_SECONDS_MAX
         for left in self._incoming.iterdir():
             with suppress(FileNotFoundError):  # another process sweeps, too
-                if left.stat().st_mtime >= oldest:
-                    continue
+                is_old = left.stat().st_mtime < oldest
                 if left.name.endswith(_AWAY):
-                    with suppress(FileExistsError):
-                        os.link(left, self._path(left.name.removesuffix(_AWAY)))
-                left.unlink()
+                    if is_old or self._referenced is not None:
+                        os.replace(left, self._path(left.name.removesuffix(_AWAY)))
+                elif is_old:
+                    left.unlink()
 
 
 class BlobWriter:
@@ -198,7 +207,7 @@ class BlobWriter:
         try:
             self._file, self._path = blobs.new_file()
         except OSError as error:
-            raise StorageError(f"cannot store an attachment: {error}") from error
+            raise storage_error("cannot store an attachment", error) from error
 
     def write(self, piece: bytes) -> None:
         """Raises StorageError."""
@@ -207,7 +216,7 @@ class BlobWriter:
         try:
             self._file.write(piece)
         except OSError as error:
-            raise StorageError(f"cannot store an attachment: {error}") from error
+            raise storage_error("cannot store an attachment", error) from error
 
     def finish(self) -> Attachment:
         """When it returns, the content is on disk under its name, claimed. Raises StorageError."""
@@ -218,7 +227,7 @@ class BlobWriter:
                 os.fsync(self._file.fileno())
             self._blobs.keep(self._path, sha256)
         except OSError as error:
-            raise StorageError(f"cannot store an attachment: {error}") from error
+            raise storage_error("cannot store an attachment", error) from error
         self._kept = sha256
         return Attachment(self._name, sha256, self._mime_type, self._size)
 
@@ -228,8 +237,10 @@ class BlobWriter:
         if kept is not None:
             self._blobs.release((kept,))
             self._blobs.collect((kept,))
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk does not take what is still in memory
+            self._file.close()
+        with suppress(OSError):  # what is left is swept later
+            self._path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

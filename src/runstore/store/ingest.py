@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from runstore.engine.base import Engine
-from runstore.errors import Overloaded, StorageError
+from runstore.errors import Damaged, Overloaded, StorageError
 from runstore.limits import (
     COMMIT_BYTES_MAX,
     COMMIT_MESSAGES_MAX,
@@ -186,8 +186,11 @@ class IngestWriter:
             self._wake.release()  # whoever comes meanwhile need not wait to be queued
             try:
                 self._is_tidy = not self._engine.tidy()
-            except Exception:  # as in _commit: the writer must outlive it
+            except StorageError as error:  # a full disk, most likely
                 self._is_tidy = True  # until the next write
+                log.warning("could not tidy up", extra={"reason": str(error)})
+            except Exception:  # as in _commit: the writer must outlive it
+                self._is_tidy = True
                 log.exception("could not tidy up")
             finally:
                 self._wake.acquire()
@@ -212,14 +215,16 @@ class IngestWriter:
         try:
             refusals = self._engine.write([one.batch for one in group], self._clock())
         except StorageError as error:
+            if isinstance(error, Damaged) and len(group) > 1:
+                self._commit_each(group)
+                return
             log.error("write failed", extra={"requests": len(group), "reason": str(error)})
             self._observe(group, started, refusals=None)
             for one in group:  # an error of its own each: one instance is raised in one task
-                self._answer(one, StorageError(str(error)))
+                self._answer(one, type(error)(str(error)))
         except Exception as error:  # the writer must outlive what one batch does to it
             if len(group) > 1:
-                for one in group:  # each alone, so that only the culprit's request fails
-                    self._commit([one])
+                self._commit_each(group)
                 return
             log.exception("write failed unexpectedly")
             self._observe(group, started, refusals=None)
@@ -228,6 +233,11 @@ class IngestWriter:
             self._observe(group, started, refusals)
             for one, refused in zip(group, refusals, strict=True):
                 self._answer(one, refused)
+
+    def _commit_each(self, group: list[_Waiting]) -> None:
+        """So that only the culprit's request fails."""
+        for one in group:
+            self._commit([one])
 
     def _observe(
         self, group: list[_Waiting], started: float, refusals: list[list[Refusal]] | None

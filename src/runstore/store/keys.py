@@ -19,7 +19,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from runstore.errors import Conflict, InvalidRequest, NotFound, StorageError, TooLarge
+from runstore.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    StorageError,
+    TooLarge,
+    storage_error,
+)
 from runstore.limits import KEYS_LOCK_SECONDS, KEYS_LOOK_SECONDS, KEYS_MAX
 from runstore.model.times import text_from_us, us_from_text
 from runstore.settings import key_hash
@@ -170,7 +177,7 @@ def _write(folder: Path, keys: Sequence[Key]) -> None:
             os.fsync(file.fileno())
         own.replace(folder / FILE)
     except OSError as error:
-        raise StorageError(f"cannot write {folder / FILE}: {error}") from error
+        raise storage_error(f"cannot write {folder / FILE}", error) from error
 
 
 def _key(fields: Any) -> Key:

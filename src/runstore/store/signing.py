@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
-from runstore.errors import NotFound, StorageError
+from runstore.errors import NotFound, StorageError, storage_error
 from runstore.limits import ATTACHMENT_URL_SECONDS
 from runstore.model.run import Attachment
 
@@ -50,7 +50,7 @@ class Signer:
             _create(path)
             secret = path.read_bytes()
         except OSError as error:
-            raise StorageError(f"cannot read the secret of {folder}: {error}") from error
+            raise storage_error(f"cannot read the secret of {folder}", error) from error
         if len(secret) != SECRET_BYTES:
             raise StorageError(
                 f"{path} does not hold {SECRET_BYTES} bytes; delete it for a new one"

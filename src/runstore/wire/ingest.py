@@ -170,8 +170,8 @@ class _Parts:
         elif self._feedback_id is not None:
             self._end_feedback(self._feedback_id, data)
         elif self._writer is not None:
+            attachment = self._writer.finish()  # if it cannot, it is given up as any other
             writer, self._writer = self._writer, None
-            attachment = writer.finish()
             self._finished.append((writer, attachment))
             self._attachments.append((self._run_id, attachment, ""))
 

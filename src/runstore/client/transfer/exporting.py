@@ -23,7 +23,7 @@ from runstore.client.transfer.ledger import Ledger, OnLedger
 from runstore.client.transfer.peer import Peer
 from runstore.client.transfer.reading import DERIVED, NEEDED, ProjectNames, read_bundles
 from runstore.client.transfer.state import SAY_RESTART, ExportState, StateFile
-from runstore.errors import Conflict, CursorError, StorageError
+from runstore.errors import Conflict, CursorError, StorageError, storage_error
 
 
 class RunChoice(RunFilters, total=False):
@@ -70,7 +70,7 @@ class Exporter:
         try:
             self._run(overwrite, restart)
         except OSError as error:
-            raise StorageError(f"cannot write {self._destination}: {error}") from error
+            raise storage_error(f"cannot write {self._destination}", error) from error
 
     def _run(self, overwrite: bool, restart: bool) -> None:
         with self._file.claimed():

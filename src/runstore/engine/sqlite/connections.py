@@ -1,5 +1,6 @@
 """Connections to one folder's database: their settings, and the functions SQL calls back."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -10,8 +11,9 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.dictionary import load_dictionaries
+from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unread
 from runstore.engine.sqlite.projects import metadata_contains, name_contains
-from runstore.errors import QueryBudgetExceeded, StorageError
+from runstore.errors import QueryBudgetExceeded, storage_error
 from runstore.model.run import JsonText
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.payload_tests import PayloadTest, metadata_text, tags_text
@@ -36,6 +38,7 @@ class Connection:
     ) -> None:
         """`immutable`: nobody writes, and no file may be made beside the database."""
         self._codec = codec
+        self._folder = path.parent
         flags = (
             apsw.SQLITE_OPEN_READONLY
             if read_only
@@ -157,7 +160,9 @@ class Connection:
                 " narrow it with start_time, a project or a more selective filter"
             ) from error
         except apsw.Error as error:
-            raise StorageError(f"the data folder could not be read: {error}") from error
+            raise unread(self._folder, error) from error
+        except UNREADABLE as error:
+            raise damaged(self._folder, error) from error
         finally:
             self._tests = ()
             if deadline_s is not None:
@@ -194,7 +199,10 @@ class Readers:
         """After a snapshot of this thread's: that it was one. Raises StorageError."""
 
     def _open(self) -> Connection:
-        return Connection(self._path, self._codec, read_only=True)
+        try:
+            return Connection(self._path, self._codec, read_only=True)
+        except apsw.Error as error:
+            raise unread(self._path.parent, error) from error
 
     def _drop(self, connection: Connection) -> None:
         """This thread's; it gets a new one when it asks again."""
@@ -223,5 +231,20 @@ def open_writer(path: Path, codec: Codec, *, full_sync: bool) -> Connection:
         ):
             connection.raw.execute(f"PRAGMA {pragma}")
     except apsw.Error as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
+        raise unopened(path.parent, error) from error
     return connection
+
+
+def sync_log(path: Path) -> None:
+    """What was committed until now survives a loss of power, too. Raises StorageError.
+
+    Closing the log gives up no lock of SQLite's: those are on the other two files.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        with log.open("r+b") as file:
+            os.fsync(file.fileno())
+    except FileNotFoundError:  # nothing was written since the folder was opened
+        return
+    except OSError as error:
+        raise storage_error(f"cannot sync {log}", error) from error

@@ -11,8 +11,9 @@ import apsw
 
 from runstore.engine.sqlite import deletion, feedback, projects
 from runstore.engine.sqlite.changes import changes_after, last_change
-from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer
+from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer, sync_log
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
+from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unwritten
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
@@ -23,7 +24,7 @@ from runstore.engine.sqlite.preparer import SqlitePreparer
 from runstore.engine.sqlite.reader import Projects, count, explain_page, fetch_page
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.stats import run_stats
-from runstore.errors import ReadOnly, StorageError
+from runstore.errors import ReadOnly, storage_error
 from runstore.limits import TIDY_PAGES
 from runstore.model.batch import Batch
 from runstore.model.change import ChangePosition, Changes
@@ -78,10 +79,11 @@ class SqliteEngine:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot make the data folder {self._folder}: {error}") from error
+            raise storage_error(f"cannot make the data folder {self._folder}", error) from error
         self._held = WriterLock(self._folder)
         try:
             self._lock = threading.Lock()
+            self._is_shelf_stale = False
             self._trainer = Trainer(self._codec)
             self._writer = open_writer(path, self._codec, full_sync=full_sync)
             try:
@@ -93,8 +95,8 @@ class SqliteEngine:
                 raise
         except BaseException as error:
             self._held.release()
-            if isinstance(error, apsw.Error):
-                raise StorageError(f"cannot open {path}: {error}") from error
+            if isinstance(error, (apsw.Error, *UNREADABLE)):
+                raise unopened(self._folder, error) from error
             raise
 
     def _new_shelf(self) -> Shelf:
@@ -110,15 +112,20 @@ class SqliteEngine:
         with self._lock:
             connection = self._writer.raw
             try:
+                if self._is_shelf_stale:
+                    self._shelf = self._new_shelf()
+                    self._is_shelf_stale = False
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException as error:
+                self._is_shelf_stale = True  # read again later: now even that may fail
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                self._shelf = self._new_shelf()
                 if isinstance(error, apsw.Error):
-                    raise StorageError(f"the data folder could not be written: {error}") from error
+                    raise unwritten(self._folder, error) from error
+                if isinstance(error, UNREADABLE):
+                    raise damaged(self._folder, error) from error
                 raise
 
     def _refuse_if_read_only(self) -> None:
@@ -205,7 +212,11 @@ class SqliteEngine:
     def referenced_blobs(self, sha256s: Collection[str]) -> set[str]:
         asked = json.dumps(list(sha256s))
         with self._snapshot() as connection:
-            return {sha256 for (sha256,) in connection.raw.execute(_REFERENCED, (asked,))}
+            named = {sha256 for (sha256,) in connection.raw.execute(_REFERENCED, (asked,))}
+        if not self.is_read_only and len(named) < len(set(sha256s)):
+            # What is removed for it is gone: a loss of power must not bring its runs back.
+            sync_log(self._folder / DATABASE)
+        return named
 
     # Projects.
 

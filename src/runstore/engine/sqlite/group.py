@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import apsw
+import zstandard
 
 from runstore.engine.sqlite.document import Document, Payloads, document_of
 from runstore.engine.sqlite.feedback import feedback_row, upsert
@@ -33,11 +34,12 @@ from runstore.engine.sqlite.rows import (
 )
 from runstore.engine.sqlite.shelf import Shelf
 from runstore.engine.sqlite.totals import Deltas, apply, note_change
+from runstore.errors import Damaged
 from runstore.model.batch import Batch
 from runstore.model.identity import resettle, settle
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.merge import merge
-from runstore.model.run import Refusal, Run, RunMessage
+from runstore.model.run import JsonText, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
 from runstore.sql.sqlite.terms import NO_TERMS, project_term
 
@@ -200,13 +202,22 @@ class Group:
         stored: Any = self._connection.execute(_PAYLOADS, (rid,)).fetchone() or ()
         for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
             if payload is not None:
-                text = self._shelf.codec.unpack(payload)
+                text = self._unpacked(payload, column, run.id)
                 setattr(run, column, text)
                 terms = self._shelf.input_terms.get(rid) if column == "inputs" else None
                 self._payloads.know(text, payload, terms)
         state = State(replace(run), rid, run, UNCHANGED)
         self._states[run.id] = state
         return state
+
+    def _unpacked(self, payload: bytes, column: str, run_id: str) -> JsonText:
+        try:
+            return self._shelf.codec.unpack(payload)
+        except zstandard.ZstdError as error:
+            raise Damaged(
+                f"run {run_id} cannot be changed: its {column} are damaged in the data folder"
+                f" ({error})"
+            ) from error
 
     def _load_attachments(self, state: State) -> None:
         """Read only when more come: most runs have none."""

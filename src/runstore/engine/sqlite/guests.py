@@ -11,6 +11,7 @@ from typing import NamedTuple
 import apsw
 
 from runstore.engine.sqlite.connections import Connection, Readers
+from runstore.engine.sqlite.faults import unread
 from runstore.engine.sqlite.migrate import refuse_foreign, schema_version
 from runstore.errors import FolderNotFound, StorageError
 from runstore.sql.sqlite.codec import Codec
@@ -40,8 +41,10 @@ class GuestReaders(Readers):
         try:
             connection = super().get()
             self._refuse_unreadable(connection)
+        except apsw.CantOpenError as error:
+            raise self._unopened(error) from error
         except apsw.Error as error:
-            raise StorageError(f"cannot read {self._path}: {error}") from error
+            raise unread(self._path.parent, error) from error
         self._local.mark = mark
         return connection
 
@@ -82,6 +85,15 @@ class GuestReaders(Readers):
                 f" {self._schema}); open it for writing once, as `runstore serve` does, and it is"
                 " brought up to date"
             )
+
+    def _unopened(self, error: apsw.Error) -> StorageError:
+        if self._has_log() and not os.access(self._path.parent, os.W_OK):
+            return StorageError(
+                f"{self._path.parent} was left by a process that was killed, and what that one"
+                " wrote last can only be read where a folder can be written; make it writable,"
+                " or copy it to where it is"
+            )
+        return StorageError(f"cannot read {self._path}: {error}")
 
     def _not_found(self) -> FolderNotFound:
         return FolderNotFound(

@@ -6,6 +6,7 @@
 Any number of processes may read meanwhile.
 """
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from runstore.errors import FolderBusy, StorageError
+from runstore.errors import FolderBusy, StorageError, storage_error
 
 LOCK = "writer.lock"
 CARD = "writer.json"
@@ -39,12 +40,12 @@ class WriterLock:
         except Timeout:
             raise busy(folder) from None
         except (OSError, RuntimeError) as error:
-            raise StorageError(f"cannot lock {folder} for writing: {error}") from error
+            raise _unwritable(folder, error) from error
         try:
             _write_card(folder, None)
         except OSError as error:
             self._lock.release()
-            raise StorageError(f"cannot write to {folder}: {error}") from error
+            raise _unwritable(folder, error) from error
 
     def release(self) -> None:
         (self._folder / CARD).unlink(missing_ok=True)
@@ -56,7 +57,7 @@ def announce(folder: Path, url: str) -> None:
     try:
         _write_card(folder, url)
     except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error}") from error
+        raise _unwritable(folder, error) from error
 
 
 def writer_of(folder: Path) -> Writer | None:
@@ -80,6 +81,17 @@ def busy(folder: Path) -> FolderBusy:
     return FolderBusy(
         f"process {writer.pid} writes {folder} and serves it: use {writer.url} instead", writer.url
     )
+
+
+def _unwritable(folder: Path, error: OSError | RuntimeError) -> StorageError:
+    if not isinstance(error, OSError):
+        return StorageError(f"cannot lock {folder} for writing: {error}")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StorageError(
+            f"{folder} cannot be written ({error.strerror}); reading works:"
+            f" `runstore list --target {folder}`, Client({str(folder)!r})"
+        )
+    return storage_error(f"cannot open {folder} for writing", error)
 
 
 def _write_card(folder: Path, url: str | None) -> None:

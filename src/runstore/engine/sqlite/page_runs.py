@@ -12,6 +12,7 @@ import zstandard
 
 from runstore.engine.sqlite.candidates import Key
 from runstore.engine.sqlite.connections import Connection
+from runstore.engine.sqlite.faults import UNREADABLE
 from runstore.engine.sqlite.rows import (
     PAYLOAD_COLUMNS,
     RUN_COLUMNS,
@@ -19,7 +20,7 @@ from runstore.engine.sqlite.rows import (
     sums,
     tags_from,
 )
-from runstore.errors import StorageError
+from runstore.errors import Damaged
 from runstore.model.run import Attachment, JsonText, Run
 from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import MAGIC, unpacked_bytes
@@ -96,7 +97,7 @@ class PageRuns(Sequence[Run]):
     def __getitem__(self, at: slice) -> list[Run]: ...
 
     def __getitem__(self, at: int | slice) -> Run | list[Run]:
-        """Raises StorageError for payloads that are damaged."""
+        """Raises Damaged for payloads that are damaged."""
         return (
             self._made(self._rows[at]) if isinstance(at, slice) else self._made([self._rows[at]])[0]
         )
@@ -110,7 +111,10 @@ class PageRuns(Sequence[Run]):
         for row in rows:
             fixed = row[:_WIDTH] if self._payloads else row
             project_id = self._project_ids.get(fixed[-1])
-            rid, run = run_from_row(fixed, project_id, self._sums_of, self._tags_of)
+            try:
+                rid, run = run_from_row(fixed, project_id, self._sums_of, self._tags_of)
+            except UNREADABLE as error:
+                raise Damaged(f"a run in the data folder is damaged: {error}") from error
             if self._payloads:
                 packed.put(run, self._payloads, row[_WIDTH:])
             if self._attachments:
@@ -144,9 +148,21 @@ class _Packed:
         try:
             texts = unpack_all(self._frames)
         except zstandard.ZstdError as error:
-            raise StorageError(f"a payload in the data folder is damaged: {error}") from error
+            raise self._damaged(unpack_all, error) from error
         for run, column, text in zip(self._runs, self._columns, texts, strict=True):
             setattr(run, column, text)
+
+    def _damaged(self, unpack_all: UnpackAll, error: zstandard.ZstdError) -> Damaged:
+        """Says which run it is, so that whoever asks can leave it out."""
+        for run, column, frame in zip(self._runs, self._columns, self._frames, strict=True):
+            try:
+                unpack_all([frame])
+            except zstandard.ZstdError as its_own:
+                return Damaged(
+                    f"{column} of run {run.id} are damaged in the data folder ({its_own}); leave"
+                    f' {column} out of `select`, or the run out with neq(id, "{run.id}")'
+                )
+        return Damaged(f"a payload in the data folder is damaged: {error}")
 
 
 def read_runs(
@@ -167,7 +183,7 @@ def read_runs(
             size += _RUN_BYTES
             for one in row[_WIDTH:]:
                 if one is not None:
-                    size += unpacked_bytes(one) if one[0] == _FRAME_BYTE else len(one)
+                    size += _unpacked_bytes(one) if one[0] == _FRAME_BYTE else len(one)
             if size > plan.bytes_max and runs:
                 is_cut = True
                 break
@@ -175,6 +191,13 @@ def read_runs(
     if "attachments" in plan.select:
         _add_attachments(connection, keys[: len(runs)], runs)
     return runs, is_cut
+
+
+def _unpacked_bytes(frame: bytes) -> int:
+    try:
+        return unpacked_bytes(frame)
+    except zstandard.ZstdError:  # said, with the name of its run, when it is unpacked
+        return len(frame)
 
 
 def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:

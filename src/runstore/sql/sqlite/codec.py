@@ -18,6 +18,10 @@ FRAMES_AT_ONCE = 512  # about 600 kB of texts: more do not stay in the processor
 MAGIC = b"\x28\xb5\x2f\xfd"
 
 
+class UnknownDictionary(zstandard.ZstdError, KeyError):
+    """Perhaps another process has trained it since."""
+
+
 class Codec:
     """Safe to use from many threads. A dictionary once known is never forgotten."""
 
@@ -49,7 +53,7 @@ class Codec:
         return packed if len(packed) < len(payload) else payload
 
     def unpack(self, stored: bytes) -> JsonText:
-        """Raises KeyError for a dictionary it has not learnt."""
+        """Raises UnknownDictionary, zstandard.ZstdError for what is no frame of ours."""
         if stored[:4] != MAGIC:
             return JsonText(stored)
         return JsonText(self._decompressor(_dictionary_id(stored)).decompress(stored))
@@ -79,7 +83,7 @@ class Codec:
         if known is None or known[0] != self._newest:
             newest = self._newest
             made = zstandard.ZstdCompressor(
-                LEVEL, dict_data=self._dictionaries.get(newest), write_checksum=False
+                LEVEL, dict_data=self._dictionaries.get(newest), write_checksum=True
             )
             self._local.compressor = known = (newest, made)
         return known[1]
@@ -89,6 +93,8 @@ class Codec:
             "readers", {}
         )
         if dictionary_id not in known:
+            if dictionary_id and dictionary_id not in self._dictionaries:
+                raise UnknownDictionary(f"dictionary {dictionary_id} is not here")
             known[dictionary_id] = zstandard.ZstdDecompressor(
                 dict_data=self._dictionaries[dictionary_id] if dictionary_id else None
             )
