@@ -6,16 +6,12 @@ acknowledged (202) and is not. Runs whose request broke off may be there or not,
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
-import orjson
 from bench.http import Connection
 
-PAGE = 100
-MARK_KEY = "crash_mark"
-_HEADERS = {"Content-Type": "application/json", "x-api-key": "crash"}
+from tests.crash.requests import PAGE, Json, query
 
-Json = dict[str, Any]
+MARK_KEY = "crash_mark"
 
 
 @dataclass(slots=True)
@@ -62,24 +58,9 @@ def problems(port: int, ledger: Ledger, mark: str | None = None) -> list[str]:
 def _fetch(connection: Connection, run_ids: list[str]) -> dict[str, Json]:
     stored = {}
     for start in range(0, len(run_ids), PAGE):
-        body = {"id": run_ids[start : start + PAGE], "limit": PAGE}
-        for run in _query(connection, body):
+        for run in query(connection, {"id": run_ids[start : start + PAGE]}):
             stored[run["id"]] = run
     return stored
-
-
-def _query(connection: Connection, body: Json) -> list[Json]:
-    """All pages."""
-    runs: list[Json] = []
-    while True:
-        answer = connection.request("POST", "/runs/query", orjson.dumps(body), _HEADERS)
-        assert answer.status == 200, f"{answer.status} {answer.body[:500]!r}"
-        page = orjson.loads(answer.body)
-        runs += page["runs"]
-        cursor = page["cursors"].get("next")
-        if not cursor:
-            return runs
-        body = body | {"cursor": cursor}
 
 
 def run_problems(run_id: str, expected: Expected, stored: Json | None) -> list[str]:
@@ -148,7 +129,7 @@ def _index_problems(
             f'has(tags, "{mark}")',
             f'and(eq(metadata_key, "{MARK_KEY}"), eq(metadata_value, "{mark}"))',
         ):
-            got = {run["id"] for run in _query(connection, {"session": session, "filter": text})}
+            got = {run["id"] for run in query(connection, {"session": session, "filter": text})}
             if got != wanted:
                 lines.append(
                     f"{text}: {len(wanted - got)} runs missing, {len(got - wanted)} too many"

@@ -1,30 +1,57 @@
-"""A round: requests from several threads, SIGKILL in their midst, restart, check, send again."""
+"""A round: requests of all kinds from several threads, SIGKILL in their midst, restart, check, send
+what broke off again.
 
+The kill comes at a random moment of one of these:
+
+    load    requests of all kinds are under way
+    idle    none is, and the writer tidies up
+    stop    a graceful stop is under way, and requests with it
+    start   and again while the folder is opened: schema made, log recovered, strays removed
+"""
+
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bench.agents import Agent, Trace
 from bench.encode import compress, encode_feedback, encode_run, headers, join
 from bench.generate import PATCHED_SHARE, as_patched, as_started, without_nulls
 from bench.http import Connection
-from bench.server import Server
+from bench.server import Server, ServerError
 from bench.vocabulary import Vocabulary
 
-from runstore.model.times import us_from_text
+from runstore.engine.sqlite.lock import writer_of
+from runstore.limits import IDLE_SECONDS
 from runstore.store.verify import verify_folder
+from tests.crash.actors import Actor, Stage, actors
 from tests.crash.ledger import MARK_KEY, Expected, Ledger, problems
+from tests.crash.requests import START_US
 
 SENDERS = 4
 OPERATIONS_PER_BODY = 20  # small, so that a kill falls between and into many requests
 KILL_AFTER_S = (0.0, 0.8)  # after the first answer of the round
+KILL_IDLE_S = (IDLE_SECONDS, IDLE_SECONDS + 0.3)  # after the last answer: tidying takes so long
+KILL_STOPPING_S = (0.0, 0.3)  # after SIGTERM
+KILL_OPENING_S = (0.0, 0.06)  # after it has begun to open the folder
 FIRST_ANSWER_SECONDS_MAX = 20.0
-START_US = us_from_text("2026-11-01T00:00:00Z")
 
 Acknowledge = Callable[[], None]
+
+
+class Moment(StrEnum):
+    LOAD = "load"
+    IDLE = "idle"
+    STOP = "stop"
+    START = "start"
+
+
+MOMENTS = (*[Moment.LOAD] * 5, Moment.IDLE, Moment.STOP, *[Moment.START] * 2)
 
 
 @dataclass(slots=True)
@@ -42,6 +69,10 @@ class Outcome:
     requests: int = 0
     acknowledged: int = 0
     broken: int = 0  # under way when the server died
+    others: int = 0  # requests of the actors that were acknowledged
+    moment: Moment = Moment.LOAD
+    kills: int = 1
+    opening_s: float = 0.0  # until it listened again
     problems: list[str] = field(default_factory=list)
 
 
@@ -64,26 +95,34 @@ class Rounds:
         self._draw = random.Random(f"crash {seed}")
         self._agent = Agent(seed, Vocabulary(seed))
         self._runs_per_round = runs_per_round
+        self._cast: list[Actor] = actors(str(seed))
         self.ledger = Ledger()
 
     def use(self, server: Server) -> None:
         """Another process on the same folder from now on."""
         self._server = server
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int, moment: Moment | None = None) -> Outcome:
+        """One kill, or a few; at a moment drawn by the seed unless it is said."""
+        outcome = Outcome(moment=moment or self._draw.choice(MOMENTS))
         mark = f"mark{number:04d}x"
         waiting = list(self._requests(mark))
-        sent = self._send_until_killed(waiting)
-        outcome = Outcome(
-            requests=len(waiting),
-            acknowledged=sum(request.acknowledged for request in waiting),
-            broken=sum(not request.acknowledged for request in sent),
-        )
-        outcome.problems = damages(self._server.data, fast=True)
-        self._server.start()
+        before = sum(actor.done for actor in self._cast)
+        sent = self._send_until_killed(waiting, outcome)
+        outcome.requests = len(waiting)
+        outcome.acknowledged = sum(request.acknowledged for request in waiting)
+        outcome.broken = sum(not request.acknowledged for request in sent)
+        outcome.others = sum(actor.done for actor in self._cast) - before
+        outcome.problems += damages(self._server.data, fast=True)
+        if outcome.moment is Moment.START:
+            self._kill_while_opening()
+            outcome.kills += 1
+        self._restart(outcome)
         outcome.problems += problems(self._server.port, self.ledger, mark)
         # The SDK sends again what broke off; parts of it may have been stored the first time.
         with Connection(self._server.port) as connection:
+            for actor in self._cast:
+                outcome.problems += actor.settle(connection)
             for request in sent:
                 if not request.acknowledged:
                     _send(connection, request)
@@ -92,7 +131,33 @@ class Rounds:
     def check_everything(self) -> list[str]:
         return problems(self._server.port, self.ledger)
 
-    def _send_until_killed(self, waiting: list[Request]) -> list[Request]:
+    def _restart(self, outcome: Outcome) -> None:
+        started = time.monotonic()
+        self._server.start()
+        outcome.opening_s = time.monotonic() - started
+
+    def _kill_while_opening(self) -> None:
+        pause = self._draw.uniform(*KILL_OPENING_S)
+        known = writer_of(self._server.data)
+
+        def kill() -> None:
+            deadline = time.monotonic() + FIRST_ANSWER_SECONDS_MAX
+            # Its card is the first thing an opening process writes.
+            while writer_of(self._server.data) in (known, None) and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(pause)
+            self._server.kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            self._server.start()
+        except ServerError:
+            pass  # killed before it listened, as nearly always
+        finally:
+            killer.join()
+
+    def _send_until_killed(self, waiting: list[Request], outcome: Outcome) -> list[Request]:
         """The requests that were sent, answered or not."""
         sent: list[Request] = []
         refused: list[AssertionError] = []
@@ -114,6 +179,7 @@ class Rounds:
             except AssertionError as error:
                 refused.append(error)
 
+        stage = Stage(self._server.port, self._cast)
         senders = [threading.Thread(target=sender) for _ in range(SENDERS)]
         for thread in senders:
             thread.start()
@@ -122,11 +188,20 @@ class Rounds:
             assert time.monotonic() < deadline, f"no answer yet\n{self._server.log()[-2_000:]}"
             time.sleep(0.005)
         time.sleep(self._draw.uniform(*KILL_AFTER_S))
+        if outcome.moment is Moment.IDLE:
+            stage.stop()
+            for thread in senders:
+                thread.join()
+            time.sleep(self._draw.uniform(*KILL_IDLE_S))
+        elif outcome.moment is Moment.STOP:
+            os.kill(self._server.pid, signal.SIGTERM)
+            time.sleep(self._draw.uniform(*KILL_STOPPING_S))
         self._server.kill()
         for thread in senders:
             thread.join()
-        if refused:
-            raise refused[0]
+        stage.stop()
+        stopping = outcome.moment is Moment.STOP
+        outcome.problems += [] if stopping else [*map(str, refused), *stage.wrong]
         return sent
 
     def _requests(self, mark: str) -> Iterator[Request]:
