@@ -57,7 +57,9 @@ def _measure(folder: Path, bodies: Bodies, said: argparse.Namespace) -> Report:
             time.sleep(SETTLE_SECONDS)
         report.load.disk = disk_usage(server.data)
     print("Asking the engine: without payloads, with payloads", flush=True)
-    report.exports["engine"] = at_engine(server.data, bodies.facts, results)
+    export = at_engine(server.data, bodies.facts, results)
+    assert export is not None
+    report.exports["engine"] = export
     if not said.engine_only:
         print("Asking over HTTP", flush=True)
         began = time.perf_counter()

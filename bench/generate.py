@@ -125,11 +125,14 @@ def batches(runs: int, seed: int, facts: Facts) -> Iterator[list[bytes]]:
         yield patches[start : start + OPERATIONS_PER_BODY]
 
 
-def traces(runs: int, seed: int, facts: Facts) -> Iterator[Trace]:
-    """Traces in the order they start; exactly `runs` runs, the last trace cut short."""
+def traces(runs: int, seed: int, facts: Facts, *, days: float = DAYS) -> Iterator[Trace]:
+    """Traces in the order they start; exactly `runs` runs, the last trace cut short.
+
+    They start in the first `days` of the DAYS before END_US.
+    """
     draw = random.Random(f"traces {seed}")
     agent = Agent(seed, Vocabulary(seed))
-    gap_us = DAYS * 86_400_000_000 / max(runs / RUNS_PER_TRACE, 1)
+    gap_us = days * 86_400_000_000 / max(runs / RUNS_PER_TRACE, 1)
     clock_us = END_US - DAYS * 86_400_000_000
     facts.start_us = clock_us
     open_talks: list[Conversation] = []

@@ -57,8 +57,13 @@ class Export:
         return self.runs / self.seconds
 
 
-def at_engine(data: Path, facts: Facts, results: dict[str, QueryResult]) -> Export:
-    """Fills `narrow` and `full` of `results`. No server should run meanwhile."""
+def at_engine(
+    data: Path, facts: Facts, results: dict[str, QueryResult], *, full: bool = True
+) -> Export | None:
+    """Fills `narrow` of `results`, and unless told not to, `full`; then exports all.
+
+    No server should run meanwhile.
+    """
     engine = SqliteEngine(data, Prices.load())
     try:
         projects, _ = engine.list_projects(ProjectQuery(name=PROJECT))
@@ -69,9 +74,10 @@ def at_engine(data: Path, facts: Facts, results: dict[str, QueryResult]) -> Expo
                 result.narrow = measure(_stats_asker(engine, query_class, source), int)
             else:
                 result.narrow = measure(_page_asker(engine, query_class, source, NARROW), _runs)
-                result.full = measure(_page_asker(engine, query_class, source, None), _runs)
+                if full:
+                    result.full = measure(_page_asker(engine, query_class, source, None), _runs)
             print(f"  {query_class.name:<34}{_shown((result.narrow, result.full))}", flush=True)
-        return _export_at_engine(engine, source.project_id)
+        return _export_at_engine(engine, source.project_id) if full else None
     finally:
         engine.close()
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.clients import ClientWalk, times_langsmith
 from bench.load import LoadResult
 from bench.queries import Export, QueryResult
+from bench.sections import kept
 from bench.server import Footprint
 from bench.stages import Stages
 from bench.timing import Timing
@@ -116,7 +117,8 @@ def write_docs(report: Report, path: Path) -> None:
     text = "\n".join(lines)
     if report.clients:
         text += _CLIENTS + "".join(f"| {' | '.join(cells)} |\n" for cells in client_rows(report))
-    path.write_text(text)
+    sections = kept(path.read_text()) if path.exists() else ""
+    path.write_text(f"{text}\n{sections}" if sections else text)
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
