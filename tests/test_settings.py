@@ -25,6 +25,10 @@ HASH = key_hash("secret")
         ({"RUNSTORE_INSECURE": "1"}, {}, Settings(insecure=True)),
         ({"RUNSTORE_INSECURE": "False"}, {}, Settings(insecure=False)),
         ({"RUNSTORE_INSECURE": "0"}, {"insecure": True}, Settings(insecure=True)),
+        ({"RUNSTORE_QUERY_SECONDS": "60"}, {}, Settings(query_seconds=60)),
+        ({"RUNSTORE_QUERY_ROWS": "1"}, {}, Settings(query_rows=1)),
+        ({"RUNSTORE_QUERY_PAYLOAD_MIB": "8192"}, {}, Settings(query_payload_mib=8192)),
+        ({"RUNSTORE_QUERY_MEMORY_MIB": "64"}, {}, Settings(query_memory_mib=64)),
         ({"RUNSTORE_API_KEYS": " secret ,"}, {}, Settings(api_key_hashes=(HASH,))),
         ({"RUNSTORE_API_KEY_HASHES": HASH.upper()}, {}, Settings(api_key_hashes=(HASH,))),
     ],
@@ -41,6 +45,10 @@ def test_settings_come_from(
         ("RUNSTORE_PORT", "http"),
         ("RUNSTORE_PORT", "65536"),
         ("RUNSTORE_PORT", "-1"),
+        ("RUNSTORE_QUERY_SECONDS", "0"),
+        ("RUNSTORE_QUERY_SECONDS", "1.5"),
+        ("RUNSTORE_QUERY_ROWS", "all"),
+        ("RUNSTORE_QUERY_MEMORY_MIB", "9" * 5_000),
         ("RUNSTORE_LOG_LEVEL", "loud"),
         ("RUNSTORE_API_KEY_HASHES", "secret"),
     ],
@@ -73,14 +81,15 @@ def test_exposed_means_reachable_by_anyone(settings: Settings, exposed: bool) ->
     assert settings.is_exposed is exposed
 
 
-def test_a_folder_opened_in_this_process_asks_the_environment_for_prices_alone() -> None:
+def test_a_folder_opened_in_this_process_asks_the_environment_for_prices_and_budgets() -> None:
     everything = {
         "RUNSTORE_DATA": "/other",
         "RUNSTORE_PRICES": "p.json",
         "RUNSTORE_PORT": "none",
         "RUNSTORE_API_KEYS": "secret",
+        "RUNSTORE_QUERY_ROWS": "7",
     }
     folder = Path("/d")
     assert folder_settings(folder, {}) == Settings(data=folder, ingest_processes=0)
     found = folder_settings(folder, everything)
-    assert found == Settings(data=folder, prices=Path("p.json"), ingest_processes=0)
+    assert found == Settings(data=folder, prices=Path("p.json"), ingest_processes=0, query_rows=7)

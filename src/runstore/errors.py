@@ -16,6 +16,7 @@ RunstoreError
 ├── ConnectionFailed      503  the server cannot be reached, or the connection broke
 ├── RequestTimeout        504  no answer came in the time allowed
 ├── QueryBudgetExceeded   503  a query that ran past its time
+│   └── QueryTooCostly    422  a query that reads, opens or holds more than one may
 └── StorageError          503  the folder cannot be opened, read or written
     ├── DiskFull          503  nothing was stored; once space is free, the same goes through
     ├── Damaged           503  what lies on the disk is not what was written there
@@ -203,9 +204,18 @@ class RequestTimeout(RunstoreError):
 
 
 class QueryBudgetExceeded(RunstoreError):
+    """Not retryable: it would cost the same again. The message tells what would cost less."""
+
     code = "query_budget_exceeded"
     status = 503
     retryable = False
+
+
+class QueryTooCostly(QueryBudgetExceeded):
+    """422 and not 503: that comes from the question alone, however idle the server is."""
+
+    code = "query_too_costly"
+    status = 422
 
 
 class StorageError(RunstoreError):

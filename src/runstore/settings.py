@@ -8,11 +8,20 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from runstore.errors import InvalidRequest
-from runstore.limits import INGEST_PROCESSES_MAX
+from runstore.limits import (
+    INGEST_PROCESSES_MAX,
+    MIB,
+    QUERY_BUDGET_MAX,
+    QUERY_MEMORY_BYTES_MAX,
+    QUERY_PAYLOAD_BYTES_MAX,
+    QUERY_ROWS_MAX,
+    QUERY_SECONDS_MAX,
+)
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,6 +46,10 @@ class Settings:
     prices: Path | None = None  # entries that come before the shipped price table
     log_level: str = "info"
     ingest_processes: int | None = None  # None: one a core, at most INGEST_PROCESSES_MAX
+    query_seconds: int = int(QUERY_SECONDS_MAX)
+    query_rows: int = QUERY_ROWS_MAX
+    query_payload_mib: int = QUERY_PAYLOAD_BYTES_MAX // MIB
+    query_memory_mib: int = QUERY_MEMORY_BYTES_MAX // MIB
     insecure: bool = False  # beyond loopback without keys
 
     @property
@@ -72,6 +85,7 @@ def settings_from(
         fields["port"] = _port(value)
     if value := read.get("RUNSTORE_INGEST_PROCESSES"):
         fields["ingest_processes"] = _count(value)
+    fields.update(_budget(read))
     fields["insecure"] = read.get("RUNSTORE_INSECURE", "").strip().lower() not in _FALSE
     fields["api_key_hashes"] = _hashes(read)
     fields.update((field, value) for field, value in said.items() if value is not None)
@@ -83,10 +97,26 @@ def settings_from(
 
 
 def folder_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Of a folder opened in this process, where nobody listens: only the prices are asked for."""
+    """Of a folder opened in this process, where nobody listens: the prices and what a query may
+    cost are asked for. Raises SettingsError."""
     read = os.environ if environment is None else environment
     prices = read.get("RUNSTORE_PRICES")
-    return Settings(data=folder, prices=Path(prices) if prices else None, ingest_processes=0)
+    settings = Settings(data=folder, prices=Path(prices) if prices else None, ingest_processes=0)
+    return replace(settings, **_budget(read))
+
+
+def _budget(read: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in ("query_seconds", "query_rows", "query_payload_mib", "query_memory_mib"):
+        name = f"RUNSTORE_{field.upper()}"
+        text = read.get(name)
+        if not text:
+            continue
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+        if not 1 <= number * (MIB if field.endswith("_mib") else 1) <= QUERY_BUDGET_MAX:
+            raise SettingsError(f"{name} is {text!r}, not a whole number from 1 up")
+        found[field] = number
+    return found
 
 
 def _count(text: str) -> int:

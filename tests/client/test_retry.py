@@ -47,6 +47,7 @@ def wait(
     (Outcome(status=503, retry_after="1"),         ATTEMPTS_BUSY_MAX, ATTEMPTS_BUSY_MAX),
     (Outcome(status=503),                          ATTEMPTS_MAX,      1),
     (Outcome(status=503, code="query_budget_exceeded"), 1,            1),
+    (Outcome(status=422, code="query_too_costly"),      1,            1),
     (Outcome(status=500),                          ATTEMPTS_MAX,      1),
     (Outcome(status=502),                          ATTEMPTS_MAX,      1),
     (Outcome(status=504),                          ATTEMPTS_MAX,      1),

@@ -7,6 +7,7 @@ import pytest
 from runstore.errors import QueryBudgetExceeded
 from runstore.model.query import Page, Position, RunQuery
 from runstore.model.run import Run
+from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan
 from runstore.plan.plan import RunPlan
 from tests.conformance.ask import Asked, number, position
@@ -254,8 +255,8 @@ def test_a_query_that_has_no_time_left_is_stopped(store: Asked) -> None:
     store.write(*(create(n, start_us=T0 + n, inputs={"n": n}) for n in range(2_000)))
     plan = build_plan(RunQuery(filter='regex(inputs, "never")'))
     with pytest.raises(QueryBudgetExceeded):
-        store.engine.fetch_runs(plan, deadline_s=0.0)
-    assert store.engine.fetch_runs(plan, deadline_s=60.0).runs == []
+        store.engine.fetch_runs(plan, budget=Budget(seconds=0.0))
+    assert store.engine.fetch_runs(plan, budget=Budget(seconds=60.0)).runs == []
 
 
 def test_tidying_up_changes_no_answer(store: Asked) -> None:

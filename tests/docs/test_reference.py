@@ -116,6 +116,9 @@ BOUNDS_SHOWN = {
     "ids in one query": limits.IDS_MAX,
     "tails at the same time": limits.TAILS_MAX,
     "time of one query, its wait included": limits.QUERY_SECONDS_MAX,
+    "rows one query looks at, about": limits.QUERY_ROWS_MAX,
+    "payloads one query opens": limits.QUERY_PAYLOAD_BYTES_MAX,
+    "memory one query holds": limits.QUERY_MEMORY_BYTES_MAX,
     "other JSON bodies": limits.BODY_JSON_BYTES_MAX,
     "traces in one `POST /runs/delete`": limits.TRACES_DELETED_MAX,
 }

@@ -19,6 +19,7 @@ from runstore.model.jsontext import encode
 from runstore.model.project import Project
 from runstore.model.query import Position, RunQuery
 from runstore.model.run import JsonText, RunMessage
+from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan
 from tests.standin import standin
 
@@ -220,9 +221,9 @@ def test_a_scan_of_payloads_stops_at_its_deadline(
         tested.append(1)
         return 0.0 if len(tested) < 100 else 1_000.0
 
-    monkeypatch.setattr("runstore.engine.sqlite.connections.time", standin(time, monotonic=clock))
+    monkeypatch.setattr("runstore.plan.budget.time", standin(time, monotonic=clock))
     with pytest.raises(QueryBudgetExceeded):
-        engine.fetch_runs(plan, deadline_s=30.0)
+        engine.fetch_runs(plan, budget=Budget(seconds=30.0))
     assert len(tested) < 110
     monkeypatch.undo()
     assert engine.fetch_runs(plan).runs == []

@@ -6,8 +6,9 @@ import pytest
 
 from runstore.model.explanation import Explanation
 from runstore.model.query import RunQuery
-from runstore.plan.build import build_plan
-from runstore.plan.hints import hints
+from runstore.plan.build import build_plan, build_scope
+from runstore.plan.hints import advice, hints
+from runstore.plan.plan import RunPlan, StatsPlan
 from tests.model.make import T0, rid
 
 IN_PROJECT = {"project_ids": (rid(1),)}
@@ -64,3 +65,30 @@ def test_many_rows_for_few_runs_are_worth_a_word(rows: int, runs: int, is_said: 
 
 def test_rows_nobody_counted_are_no_reason() -> None:
     assert hinted(SINCE, "walk the runs", None) == ""
+
+
+def plan_of(query: dict[str, Any]) -> RunPlan:
+    return build_plan(RunQuery(**query))
+
+
+def figures_of(query: dict[str, Any], group_by: str | None = None) -> StatsPlan:
+    return StatsPlan(scope=build_scope(RunQuery(**query)), group_by=group_by)
+
+
+@pytest.mark.parametrize(
+    ("plan", "said", "unsaid"),
+    [
+        (plan_of({}), ["name a project", "bound it with", "limit", "select fewer"], ["group by"]),
+        (plan_of(SINCE | {"limit": 1}), ["narrow start_time"], ["project", "limit"]),
+        (plan_of({"select": frozenset({"id"})}), ["looked up"], ["select fewer"]),
+        (plan_of({"filter": 'regex(inputs, "x")'}), ["regex opens the inputs"], []),
+        (figures_of({}), ["bound it with"], ["limit", "select", "group by"]),
+        (figures_of(SINCE, "metadata"), ["group by what has fewer"], ["project"]),
+    ],
+)
+def test_what_costs_too_much_is_told_what_would_cost_less(
+    plan: RunPlan | StatsPlan, said: list[str], unsaid: list[str]
+) -> None:
+    told = "; ".join(advice(plan))
+    assert [one for one in said if one not in told] == []
+    assert [one for one in unsaid if one in told] == []

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from runstore.errors import QueryBudgetExceeded
 from runstore.limits import QUERY_BODY_BYTES_MAX, TRACES_DELETED_MAX
+from runstore.plan.budget import Budget
 from tests.server.conftest import Connect, app_of
 from tests.server.live import open_engine
 from tests.server.wirerun import run, uid
@@ -112,6 +113,18 @@ def test_a_query_past_its_time_is_503(loaded: TestClient, monkeypatch: pytest.Mo
     monkeypatch.setattr(app_of(loaded).state.store.runs._engine, "fetch_runs", slow)
     answer = loaded.post("/runs/query", json={"trace": uid(1)})
     assert (answer.status_code, answer.json()["code"]) == (503, "query_budget_exceeded")
+
+
+@pytest.mark.parametrize("path", ["/runs/query", "/runs/stats", "/runs/query/explain"])
+def test_a_query_that_costs_too_much_is_422_and_told_what_would_cost_less(
+    loaded: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    workers = app_of(loaded).state.store._queries
+    monkeypatch.setattr(workers, "_budget", Budget(memory_bytes=1))
+    body = {"trace": uid(1), "filter": "gt(total_tokens, -1)"}
+    answer = loaded.post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "query_too_costly")
+    assert "its budget of memory; name a project" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from runstore.errors import Overloaded, QueryBudgetExceeded
+from runstore.plan.budget import Budget
 from runstore.store.workers import QueryWorkers
 
 
@@ -24,7 +25,7 @@ class Busy:
 
 @pytest.fixture
 def workers() -> Iterator[QueryWorkers]:
-    one = QueryWorkers(threads=1, waiting_max=1, seconds_max=60)
+    one = QueryWorkers(threads=1, waiting_max=1, budget=Budget(seconds=60))
     yield one
     one.close()
 
@@ -66,7 +67,7 @@ def test_a_call_cancelled_while_it_waits_never_runs(workers: QueryWorkers) -> No
 
 
 def test_the_wait_counts_towards_the_deadline() -> None:
-    workers = QueryWorkers(threads=1, waiting_max=1, seconds_max=0)
+    workers = QueryWorkers(threads=1, waiting_max=1, budget=Budget(seconds=0))
     ran = []
     with pytest.raises(QueryBudgetExceeded):
         asyncio.run(workers.run(lambda: ran.append("it ran")))
@@ -75,7 +76,7 @@ def test_the_wait_counts_towards_the_deadline() -> None:
 
 
 def test_a_call_is_told_what_is_left(workers: QueryWorkers) -> None:
-    assert 0 < asyncio.run(workers.run_within(lambda seconds: seconds)) <= 60
+    assert 0 < asyncio.run(workers.run_within(lambda budget: budget.seconds)) <= 60
 
 
 def test_an_error_of_the_call_is_the_callers(workers: QueryWorkers) -> None:

@@ -15,6 +15,7 @@ from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run
 from runstore.model.stats import RunStats
+from runstore.plan.budget import Budget
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 
@@ -55,15 +56,17 @@ class Engine(Protocol):
         """
         return False
 
-    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
+    def fetch_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Page:
         """One page from one consistent snapshot. No match: an empty page, not an error.
 
         The page is cut at plan.limit runs, or before the run that would take it past
-        plan.bytes_max (but never empty for that reason). Raises QueryBudgetExceeded after
-        `deadline_s` seconds.
+        plan.bytes_max (but never empty for that reason).
+
+        Here and below: what would cost more than `budget` raises QueryBudgetExceeded or
+        QueryTooCostly; an answer is never cut short for it.
         """
 
-    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+    def explain_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Explanation:
         """Does what `fetch_runs` does, and tells how it went about it. Raises as that does."""
 
     def last_change(self) -> ChangePosition:
@@ -75,7 +78,7 @@ class Engine(Protocol):
         after: ChangePosition,
         limit: int,
         *,
-        deadline_s: float | None = None,
+        budget: Budget | None = None,
     ) -> Changes:
         """Runs in the scope among about the next `limit` that were written past `after`.
 
@@ -85,13 +88,13 @@ class Engine(Protocol):
         back does not count.
         """
 
-    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
+    def stats(self, plan: StatsPlan, *, budget: Budget | None = None) -> dict[str, RunStats]:
         """Figures by group; the key is "" when the plan has no group."""
 
     def delete_traces(self, trace_ids: Sequence[str]) -> int:
         """All runs of these traces with their feedback; how many runs there were."""
 
-    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int: ...
+    def count_runs(self, scope: RunScope, *, budget: Budget | None = None) -> int: ...
 
     # Projects. Names are unique.
     def create_project(self, project: Project) -> Project:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from runstore.engine.memory_view import Deadline, View
+from runstore.engine.memory_view import View
 from runstore.errors import Conflict, NotFound
 from runstore.model.batch import Batch
 from runstore.model.change import ChangedRun, ChangePosition, Changes
@@ -26,6 +26,7 @@ from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
+from runstore.plan.budget import Account, Budget
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
@@ -126,17 +127,17 @@ class MemoryEngine:
                 self._view = View(self._runs, self._projects, self._feedback.values())
             return self._view
 
-    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
-        return self._now().page(plan, Deadline(deadline_s))
+    def fetch_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Page:
+        return self._now().page(plan, Account(budget))
 
-    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
+    def explain_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Explanation:
         started = time.perf_counter()
-        page = self.fetch_runs(plan, deadline_s=deadline_s)
+        page = self.fetch_runs(plan, budget=budget)
         seconds = time.perf_counter() - started
         return Explanation(
             steps=[f"look at all {len(self._runs)} runs, keep what matches, sort by start and id"],
             indexes=[],
-            estimated_runs=self.count_runs(plan.scope, deadline_s=deadline_s),
+            estimated_runs=self.count_runs(plan.scope, budget=budget),
             actual_runs=len(page.runs),
             rows_read=len(self._runs),
             seconds=seconds,
@@ -151,11 +152,11 @@ class MemoryEngine:
         after: ChangePosition,
         limit: int,
         *,
-        deadline_s: float | None = None,
+        budget: Budget | None = None,
     ) -> Changes:
         with self._lock:
             later = [(run_id, n) for run_id, n in self._changed.items() if n >= after.seq]
-            scoped = {run.id for run in self._now().in_scope(scope, Deadline(deadline_s))}
+            scoped = {run.id for run in self._now().in_scope(scope, Account(budget))}
             changes = Changes(position=after, has_more=len(later) > limit)
             seen: set[str] = set()
             for run_id, n in later[:limit]:
@@ -172,11 +173,11 @@ class MemoryEngine:
                 changes.position = ChangePosition(n + 1)
             return changes
 
-    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
-        return self._now().stats(plan, Deadline(deadline_s))
+    def stats(self, plan: StatsPlan, *, budget: Budget | None = None) -> dict[str, RunStats]:
+        return self._now().stats(plan, Account(budget))
 
-    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int:
-        return sum(1 for _ in self._now().in_scope(scope, Deadline(deadline_s)))
+    def count_runs(self, scope: RunScope, *, budget: Budget | None = None) -> int:
+        return sum(1 for _ in self._now().in_scope(scope, Account(budget)))
 
     def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         with self._lock:

@@ -2,14 +2,12 @@
 it is plain to see that it is right. Reads only; the memory engine makes a new view after a change.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from runstore.engine.memory_group import groups_of
-from runstore.errors import QueryBudgetExceeded
 from runstore.filter.match import matches
-from runstore.filter.tree import Node
+from runstore.filter.tree import And, Entries, Node, Not, Or
 from runstore.model.aggregate import RunFigures, largest_groups, newest_first
 from runstore.model.facts import Facts
 from runstore.model.feedback import Feedback, FeedbackQuery
@@ -19,6 +17,7 @@ from runstore.model.query import Page, Position
 from runstore.model.run import Run
 from runstore.model.stats import RunStats
 from runstore.model.usage import Sums, add, as_sums
+from runstore.plan.budget import FIGURE_BYTES, GROUP_BYTES, ID_BYTES, Account, record_bytes
 from runstore.plan.build import only_roots
 from runstore.plan.plan import PAYLOAD_FIELDS, RunPlan, RunScope, StatsPlan
 
@@ -26,16 +25,6 @@ ALWAYS = frozenset(
     {"id", "trace_id", "dotted_order", "start_us", "status", "name", "run_type", "project_id"}
 )
 RUN_BYTES = 500  # about what a run takes in an answer beside its payloads
-
-
-class Deadline:
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    def check(self) -> None:
-        if self._end is not None and time.monotonic() > self._end:
-            raise QueryBudgetExceeded(f"the query ran past its {self._seconds:g} s")
 
 
 class View:
@@ -65,11 +54,14 @@ class View:
 
     # Runs.
 
-    def in_scope(self, scope: RunScope, deadline: Deadline) -> Iterator[Run]:
+    def in_scope(self, scope: RunScope, account: Account) -> Iterator[Run]:
         witnessed: dict[str, bool] = {}
+        opened = _payloads_tested(scope)
         for run_id, facts in self._facts.items():
-            deadline.check()
+            account.rows += 1
+            account.check()
             run = facts.run
+            account.opened += sum(len(getattr(run, name) or b"") for name in opened)
             if scope.project_ids is not None and run.project_id not in scope.project_ids:
                 continue
             if scope.where is not None and not matches(scope.where, facts):
@@ -90,8 +82,8 @@ class View:
     def _trace_matches(self, run: Run, node: Node) -> bool:
         return any(matches(node, facts) for facts in self._traces[run.trace_id])
 
-    def page(self, plan: RunPlan, deadline: Deadline) -> Page:
-        found = sorted(self.in_scope(plan.scope, deadline), key=_order_key, reverse=plan.descending)
+    def page(self, plan: RunPlan, account: Account) -> Page:
+        found = sorted(self.in_scope(plan.scope, account), key=_order_key, reverse=plan.descending)
         low, high = _window(found, plan)
         low, high = _within_bytes(found, low, high, plan)
         page = Page(
@@ -99,12 +91,15 @@ class View:
             has_next=high < len(found),
             has_previous=low > 0,
         )
+        account.hold(sum(_run_bytes(run, plan) for run in page.runs))
         for run in page.runs:
             if "feedback_stats" in plan.select and run.id in self.feedback_of:
                 page.feedback[run.id] = list(self.feedback_of[run.id])
+                account.hold(sum(map(record_bytes, page.feedback[run.id])))
             if "child_run_ids" in plan.select:
                 page.child_ids[run.id] = self._children(run)
                 page.descendant_ids[run.id] = self._descendants(run)
+                account.hold(ID_BYTES * len(page.descendant_ids[run.id]))
         return page
 
     def _children(self, run: Run) -> list[str]:
@@ -119,13 +114,15 @@ class View:
         ]
         return [one.id for one in sorted(below, key=lambda one: (one.dotted_order, one.id))]
 
-    def stats(self, plan: StatsPlan, deadline: Deadline) -> dict[str, RunStats]:
+    def stats(self, plan: StatsPlan, account: Account) -> dict[str, RunStats]:
         whole_trace = only_roots(plan.scope)
         figures: dict[str, RunFigures] = {} if plan.group_by else {"": RunFigures()}
         feedback: dict[str, list[Feedback]] = {}
-        for run in self.in_scope(plan.scope, deadline):
+        for run in self.in_scope(plan.scope, account):
             facts = self._facts[run.id]
+            account.hold(FIGURE_BYTES)
             for key in groups_of(facts, plan.group_by, plan.group_path):
+                account.hold(0 if key in figures else GROUP_BYTES)
                 figures.setdefault(key, RunFigures()).add_run(run, whole_trace=whole_trace)
                 feedback.setdefault(key, []).extend(self.feedback_of.get(run.id, ()))
         kept = [""]
@@ -138,6 +135,22 @@ class View:
     def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
         found = newest_first(record for record in self.feedback if _asked_for(record, query))
         return found[query.offset : query.offset + query.limit]
+
+
+def _payloads_tested(scope: RunScope) -> set[str]:
+    """Payloads that the conditions look into."""
+    waiting = [node for node in (scope.where, scope.root_where, scope.tree_where) if node]
+    found = set()
+    while waiting:
+        node: Node = waiting.pop()
+        match node:
+            case And(terms) | Or(terms):
+                waiting += terms
+            case Not(term):
+                waiting.append(term)
+            case Entries(family) if family in ("inputs", "outputs", "extra", "metadata"):
+                found.add("extra" if family == "metadata" else family)
+    return found
 
 
 def _totals(runs: Iterable[Run]) -> dict[str, Sums]:
@@ -190,15 +203,20 @@ def _is_before(run: Run, at: Position, descending: bool) -> bool:
 
 def _within_bytes(found: list[Run], low: int, high: int, plan: RunPlan) -> tuple[int, int]:
     """The same page, without the runs far from where it starts that are too much for it."""
-    payloads = PAYLOAD_FIELDS & plan.select
-    if not payloads:
+    if not PAYLOAD_FIELDS & plan.select:
         return low, high
     size = 0
     for taken, at in enumerate(range(high - 1, low - 1, -1) if plan.backward else range(low, high)):
-        size += RUN_BYTES + sum(len(getattr(found[at], name) or b"") for name in payloads)
+        size += _run_bytes(found[at], plan)
         if size > plan.bytes_max and taken:
             return (at + 1, high) if plan.backward else (low, at)
     return low, high
+
+
+def _run_bytes(run: Run, plan: RunPlan) -> int:
+    """Nothing without payloads: a page has few runs."""
+    payloads = PAYLOAD_FIELDS & plan.select
+    return RUN_BYTES + sum(len(getattr(run, name) or b"") for name in payloads) if payloads else 0
 
 
 def _selected(run: Run, select: frozenset[str]) -> Run:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runstore.filter.tree import And, Compare, Entries, Node, Not, Or
 from runstore.model.explanation import Explanation
-from runstore.plan.plan import RunPlan
+from runstore.plan.plan import EXTRA_FIELDS, PAYLOAD_FIELDS, RunPlan, RunScope, StatsPlan
 
 MANY_ROWS = 1_000  # rows looked at for a page, below which nothing need be said
 WASTE = 20  # rows looked at a run on the page
@@ -13,11 +13,7 @@ _SCANS = {"like", "notlike", "regex"}
 
 def hints(plan: RunPlan, told: Explanation) -> list[str]:
     """Empty when there is nothing to be gained."""
-    found = [
-        f"{test} opens the {family} of every run the other conditions leave;"
-        f' search({family}, "...") looks words up in the index'
-        for test, family in dict.fromkeys(_payload_scans(plan))
-    ]
+    found = _of_scans(plan.scope)
     if any(step.startswith("walk") for step in told.steps):
         found += _of_walk(plan)
     rows = told.rows_read
@@ -29,10 +25,38 @@ def hints(plan: RunPlan, told: Explanation) -> list[str]:
     return found
 
 
+def advice(plan: RunPlan | StatsPlan) -> list[str]:
+    """What to do about a query that would have cost more than it may; at least one thing."""
+    scope = plan.scope
+    found = _of_scans(scope)
+    if scope.project_ids is None:
+        found.append("name a project (session)")
+    found.append("narrow start_time" if _is_bounded(scope) else "bound it with start_time")
+    found.append(
+        "add a condition that is looked up: a tag, a metadata pair, a name, a word to search for"
+    )
+    if isinstance(plan, StatsPlan):
+        found += ["group by what has fewer values"] if plan.group_by else []
+        return found
+    if plan.limit > 1:
+        found.append("ask for fewer runs a page (limit)")
+    if plan.select & (PAYLOAD_FIELDS | EXTRA_FIELDS):
+        found.append("select fewer fields")
+    return found
+
+
+def _of_scans(scope: RunScope) -> list[str]:
+    return [
+        f"{test} opens the {family} of every run the other conditions leave;"
+        f' search({family}, "...") looks words up in the index'
+        for test, family in dict.fromkeys(_payload_scans(scope))
+    ]
+
+
 def _of_walk(plan: RunPlan) -> Iterator[str]:
     if plan.scope.project_ids is None:
         yield "no project is named: runs of all projects are read; give session"
-    if _is_bounded(plan):
+    if _is_bounded(plan.scope):
         return
     yield (
         "nothing bounds the start: all pages together read every run there is; give start_time,"
@@ -42,9 +66,9 @@ def _of_walk(plan: RunPlan) -> Iterator[str]:
         yield "order asc begins with the oldest run of all; start_time lets it begin later"
 
 
-def _is_bounded(plan: RunPlan) -> bool:
+def _is_bounded(scope: RunScope) -> bool:
     """Whether only runs that start after some time are wanted."""
-    where = plan.scope.where
+    where = scope.where
     terms = where.terms if isinstance(where, And) else (where,)
     return any(
         isinstance(term, Compare)
@@ -54,9 +78,8 @@ def _is_bounded(plan: RunPlan) -> bool:
     )
 
 
-def _payload_scans(plan: RunPlan) -> Iterator[tuple[str, str]]:
+def _payload_scans(scope: RunScope) -> Iterator[tuple[str, str]]:
     """(like or regex, the payload it looks into)"""
-    scope = plan.scope
     waiting = [node for node in (scope.where, scope.root_where, scope.tree_where) if node]
     while waiting:
         node: Node = waiting.pop()

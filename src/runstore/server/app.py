@@ -13,6 +13,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from runstore.engine.base import Engine
+from runstore.limits import MIB
+from runstore.plan.budget import Budget
 from runstore.server.auth import ApiKeys, WithoutKeys
 from runstore.server.metrics import Metrics
 from runstore.server.prefix import ApiPrefix
@@ -78,7 +80,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     Raises StorageError when the folder of `settings` cannot be written.
     """
     metrics = Metrics()
-    store = Store(engine, settings.data, observer=metrics)
+    store = Store(engine, settings.data, observer=metrics, budget=query_budget(settings))
     preparer = engine.preparer()
     processes = None
     if preparer is not None and settings.ingest_process_count:
@@ -112,6 +114,15 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     app.state.metrics = metrics
     app.state.processes = processes
     return app
+
+
+def query_budget(settings: Settings) -> Budget:
+    return Budget(
+        seconds=settings.query_seconds,
+        rows=settings.query_rows,
+        payload_bytes=settings.query_payload_mib * MIB,
+        memory_bytes=settings.query_memory_mib * MIB,
+    )
 
 
 def _guard(settings: Settings) -> Middleware:

@@ -7,6 +7,7 @@ from runstore.errors import Conflict, NotFound
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import RunQuery
 from runstore.model.stats import RunStats
+from runstore.plan.budget import Budget
 from runstore.plan.build import build_scope
 from runstore.plan.plan import StatsPlan
 from runstore.store.workers import QueryWorkers
@@ -57,11 +58,11 @@ class Projects:
     async def stats(self, projects: Sequence[Project]) -> dict[str, RunStats]:
         """Figures of whole traces (roots, with their subtree totals), by project id."""
 
-        def count_up(seconds: float) -> dict[str, RunStats]:
+        def count_up(budget: Budget) -> dict[str, RunStats]:
             return {
                 project.id: self._engine.stats(
                     StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
-                    deadline_s=seconds,
+                    budget=budget,
                 ).get("", RunStats())
                 for project in projects
             }

@@ -1,11 +1,12 @@
 """Use cases of runs: query, read one, count up, delete. Speaks domain on both sides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
 from runstore.engine.base import Engine
-from runstore.errors import NotFound
+from runstore.errors import NotFound, QueryBudgetExceeded
 from runstore.filter.check import compile_filter
 from runstore.filter.errors import FilterError
 from runstore.filter.unparse import unparse
@@ -13,13 +14,23 @@ from runstore.model.explanation import Explained
 from runstore.model.query import Page, RunQuery
 from runstore.model.run import Attachment
 from runstore.model.stats import RunStats
+from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan, build_scope, filter_of
-from runstore.plan.hints import hints
-from runstore.plan.plan import StatsPlan
+from runstore.plan.hints import advice, hints
+from runstore.plan.plan import RunPlan, StatsPlan
 from runstore.store.workers import QueryWorkers
 
 Answer = TypeVar("Answer")
 FILTERS = ("filter", "trace_filter", "tree_filter", "search_filter")
+
+
+@contextmanager
+def _advised(plan: RunPlan | StatsPlan) -> Iterator[None]:
+    """A query that costs too much is told what would cost less."""
+    try:
+        yield
+    except QueryBudgetExceeded as error:
+        raise type(error)(f"{error}; {'; '.join(advice(plan))}") from error
 
 
 class Runs:
@@ -39,14 +50,15 @@ class Runs:
         `deferred`: its runs may be made when they are looked at.
 
         A project nobody knows has no runs: an empty page, not an error. Raises FilterError,
-        QueryBudgetExceeded, Overloaded.
+        QueryBudgetExceeded, QueryTooCostly, Overloaded.
         """
 
-        def fetch(seconds: float) -> Answer:
+        def fetch(budget: Budget) -> Answer:
             plan = build_plan(query)
             if deferred:
                 plan = replace(plan, deferred=True)
-            return use(self._engine.fetch_runs(plan, deadline_s=seconds))
+            with _advised(plan):
+                return use(self._engine.fetch_runs(plan, budget=budget))
 
         return await self._workers.run_within(fetch)
 
@@ -73,7 +85,7 @@ class Runs:
     ) -> dict[str, RunStats]:
         """By group; one figure under "" without a group. Raises as `query` does."""
 
-        def count_up(seconds: float) -> dict[str, RunStats]:
+        def count_up(budget: Budget) -> dict[str, RunStats]:
             plan = StatsPlan(
                 scope=build_scope(query),
                 group_by=group_by,
@@ -81,16 +93,18 @@ class Runs:
                 groups_max=groups_max,
                 groups=groups,
             )
-            return self._engine.stats(plan, deadline_s=seconds)
+            with _advised(plan):
+                return self._engine.stats(plan, budget=budget)
 
         return await self._workers.run_within(count_up)
 
     async def explain(self, query: RunQuery) -> Explained:
         """Runs the query and tells how. Raises as `query` does."""
 
-        def explain(seconds: float) -> Explained:
+        def explain(budget: Budget) -> Explained:
             plan = build_plan(query)
-            how = self._engine.explain_runs(plan, deadline_s=seconds)
+            with _advised(plan):
+                how = self._engine.explain_runs(plan, budget=budget)
             nodes = {
                 "filter": filter_of(query),
                 "trace_filter": plan.scope.root_where,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from runstore.engine.base import Engine
 from runstore.limits import DECODE_THREADS
+from runstore.plan.budget import Budget
 from runstore.store.blobs import Blobs
 from runstore.store.feedback import FeedbackRecords
 from runstore.store.ingest import Clock, Commit, IngestWriter, Observer, now_us
@@ -27,15 +28,19 @@ class Store:
         observer: Observer | None = None,
         ingest: IngestWriter | None = None,
         queries: QueryWorkers | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        """Raises StorageError when the folder cannot be written, unless the engine only reads."""
+        """`budget`: of each query.
+
+        Raises StorageError when the folder cannot be written, unless the engine only reads.
+        """
         self.signer = Signer.open(folder, read_only=engine.is_read_only)
         self.blobs = Blobs(folder, engine.referenced_blobs, read_only=engine.is_read_only)
         self.clock = clock
         self.decoders = Pool(DECODE_THREADS, "runstore-decode")
         self._engine = engine
         self._queries = queries or QueryWorkers(
-            observe=None if observer is None else observer.queried
+            budget=budget or Budget(), observe=None if observer is None else observer.queried
         )
         self.tails = Tails(engine, self._queries)
         self.ingest = ingest or IngestWriter(

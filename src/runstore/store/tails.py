@@ -28,6 +28,7 @@ from runstore.limits import (
 )
 from runstore.model.change import ChangedRun, ChangePosition, Changes
 from runstore.model.query import Page, RunQuery
+from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan, build_scope
 from runstore.plan.plan import RunScope
 from runstore.store.workers import QueryWorkers
@@ -178,10 +179,8 @@ class Tail:
                 return True
         return False
 
-    def _changes(self, seconds: float) -> Changes:
-        return self._engine.changed_runs(
-            self._scope, self._position, TAIL_CHANGES, deadline_s=seconds
-        )
+    def _changes(self, budget: Budget) -> Changes:
+        return self._engine.changed_runs(self._scope, self._position, TAIL_CHANGES, budget=budget)
 
     async def _fetched(
         self, news: Sequence[ChangedRun], use: Callable[[Page], Answer]
@@ -202,17 +201,17 @@ class Tail:
             count = min(2 * count, TAIL_PAGE_RUNS)
 
     def _fetch(
-        self, part: Sequence[ChangedRun], use: Callable[[Page], Answer], seconds: float
+        self, part: Sequence[ChangedRun], use: Callable[[Page], Answer], budget: Budget
     ) -> tuple[Answer, list[str], bool]:
         """What `use` makes of the page, the ids on it, and whether all of them were."""
         ids = tuple(run.id for run in part)
         plan = build_plan(replace(self._query, ids=ids, limit=len(ids)))
-        page = self._engine.fetch_runs(replace(plan, bytes_max=TAIL_PAGE_BYTES), deadline_s=seconds)
+        page = self._engine.fetch_runs(replace(plan, bytes_max=TAIL_PAGE_BYTES), budget=budget)
         order = {run_id: place for place, run_id in enumerate(ids)}
         page.runs = sorted(page.runs, key=lambda run: order[run.id])
         return use(page), [run.id for run in page.runs], not page.has_next
 
-    async def _read(self, call: Callable[[float], Answer]) -> Answer:
+    async def _read(self, call: Callable[[Budget], Answer]) -> Answer:
         """A full house is waited for: the follower has been let in already."""
         while True:
             try:

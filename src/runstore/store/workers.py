@@ -7,18 +7,16 @@ refused before it costs anything.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from runstore.errors import Overloaded, QueryBudgetExceeded
-from runstore.limits import (
-    QUERIES_WAITING_MAX,
-    QUERY_SECONDS_MAX,
-    QUERY_THREADS,
-    RETRY_AFTER_S,
-)
+from runstore.limits import QUERIES_WAITING_MAX, QUERY_THREADS, RETRY_AFTER_S
+from runstore.plan.budget import Budget
 from runstore.store.pool import Pool
 
 Answer = TypeVar("Answer")
+_BUDGET = Budget()
 
 
 class QueryWorkers:
@@ -28,12 +26,12 @@ class QueryWorkers:
         self,
         threads: int = QUERY_THREADS,
         waiting_max: int = QUERIES_WAITING_MAX,
-        seconds_max: float = QUERY_SECONDS_MAX,
+        budget: Budget = _BUDGET,
         observe: Callable[[float], None] | None = None,
     ) -> None:
         self._pool = Pool(threads, "runstore-query")
         self._calls_max = threads + waiting_max
-        self._seconds_max = seconds_max
+        self._budget = budget
         self._observe = observe
         self._calls = 0  # running or waiting; only touched on the event loop
 
@@ -41,23 +39,27 @@ class QueryWorkers:
         """For calls that are quick or cannot be stopped. Raises Overloaded."""
         return await self.run_within(lambda _: call())
 
-    async def run_within(self, call: Callable[[float], Answer]) -> Answer:
-        """`call` is given the seconds it has left. Raises Overloaded, QueryBudgetExceeded."""
+    async def run_within(self, call: Callable[[Budget], Answer]) -> Answer:
+        """`call` is given what it may cost, with the time that is left.
+
+        Raises Overloaded, QueryBudgetExceeded.
+        """
         if self._calls >= self._calls_max:
             raise Overloaded(
                 f"{self._calls} queries are under way already; send again in {RETRY_AFTER_S} s",
                 RETRY_AFTER_S,
             )
         started = time.monotonic()
-        deadline = started + self._seconds_max
+        deadline = started + self._budget.seconds
 
         def work() -> Answer:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise QueryBudgetExceeded(
-                    f"the query waited {self._seconds_max:g} s for its turn; ask fewer at a time"
+                    f"the query waited {self._budget.seconds:g} s, its time budget, for its turn;"
+                    " ask fewer at a time"
                 )
-            return call(left)
+            return call(replace(self._budget, seconds=left))
 
         self._calls += 1
         try:

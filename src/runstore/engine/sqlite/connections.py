@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,9 @@ import apsw
 from runstore.engine.sqlite.dictionary import load_dictionaries
 from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unread
 from runstore.engine.sqlite.projects import metadata_contains, name_contains
-from runstore.errors import QueryBudgetExceeded, storage_error
+from runstore.errors import storage_error
 from runstore.model.run import JsonText
+from runstore.plan.budget import Account, Budget
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.payload_tests import PayloadTest, metadata_text, tags_text
 from runstore.sql.sqlite.select import Statement
@@ -27,7 +27,8 @@ MMAP_BYTES = 8 * 1024**3  # mapped, not allocated: readers share the system's ca
 BUSY_MS = 10_000  # another process may be checkpointing
 WAL_PAGES = 16_000  # about 128 MB between checkpoints: 10 % less per write than with 32 MB
 WORDS_ONE_BY_ONE = 6  # forms of a word looked up singly, 0.08 ms each
-STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the clock, about 1 ms
+STEPS_BETWEEN_CHECKS = 20_000  # virtual machine steps between looks at the account, about 1 ms
+STEPS_PER_ROW = 5  # to pass over an index entry; a run that is read and tested takes 13 to 16
 
 
 class Connection:
@@ -50,7 +51,7 @@ class Connection:
             name = f"{path.absolute().as_uri()}?immutable=1"
         self.raw = apsw.Connection(name, flags=flags, statementcachesize=200)
         self._tests: Sequence[PayloadTest] = ()
-        self._deadline: float | None = None
+        self.account = Account()  # of the query that is running
         self.raw.set_busy_timeout(BUSY_MS)
         self.raw.create_scalar_function("holds", self._holds, 2, deterministic=True)
         self.raw.create_scalar_function("unpack", lambda *a: self._unpack(*a), 1)
@@ -79,7 +80,8 @@ class Connection:
 
     def _holds(self, *arguments: Any) -> bool:
         slot, value = arguments
-        if self._is_late():  # a test of a large payload takes as long as many steps elsewhere
+        # A test of a large payload takes as long as many steps elsewhere.
+        if self.account.problem() is not None:
             self.raw.interrupt()
         held: bool = self._tests[slot](value)
         return held
@@ -107,7 +109,11 @@ class Connection:
         return self._codec.unpack_all
 
     def _unpack(self, stored: bytes | None) -> bytes | None:
-        return None if stored is None else self.unpack(stored)
+        if stored is None:
+            return None
+        payload = self.unpack(stored)
+        self.account.opened += len(payload)
+        return payload
 
     def rows(self, statement: Statement) -> Generator[tuple[Any, ...], None, None]:
         """Rows as they are found. One statement with tests at a time."""
@@ -142,11 +148,11 @@ class Connection:
         return found + [term for (term,) in rest]
 
     @contextmanager
-    def snapshot(self, deadline_s: float | None = None) -> Iterator["Connection"]:
-        """Everything read inside is of one moment. Raises QueryBudgetExceeded past the deadline."""
-        if deadline_s is not None:
-            self._deadline = time.monotonic() + deadline_s
-            self.raw.set_progress_handler(self._is_late, STEPS_BETWEEN_CHECKS)
+    def snapshot(self, budget: Budget | None = None) -> Iterator["Connection"]:
+        """Everything read inside is of one moment. Raises QueryBudgetExceeded, QueryTooCostly."""
+        self.account = Account(budget)
+        if budget is not None:
+            self.raw.set_progress_handler(self._has_stepped, STEPS_BETWEEN_CHECKS)
         try:
             self.raw.execute("BEGIN")
             try:
@@ -155,22 +161,22 @@ class Connection:
                 if self.raw.in_transaction:
                     self.raw.execute("ROLLBACK")
         except apsw.InterruptError as error:
-            raise QueryBudgetExceeded(
-                f"the query ran past its time budget of {deadline_s:g} s;"
-                " narrow it with start_time, a project or a more selective filter"
-            ) from error
+            self.account.check()
+            raise unread(self._folder, error) from error
         except apsw.Error as error:
             raise unread(self._folder, error) from error
         except UNREADABLE as error:
             raise damaged(self._folder, error) from error
         finally:
             self._tests = ()
-            if deadline_s is not None:
-                self._deadline = None
+            if budget is not None:
+                self.account = Account()
                 self.raw.set_progress_handler(None, 0)
 
-    def _is_late(self) -> bool:
-        return self._deadline is not None and time.monotonic() > self._deadline
+    def _has_stepped(self) -> bool:
+        """Whether to stop."""
+        self.account.rows += STEPS_BETWEEN_CHECKS // STEPS_PER_ROW
+        return self.account.problem() is not None
 
     def close(self) -> None:
         self.raw.close()

@@ -7,6 +7,7 @@ from runstore.engine.sqlite.connections import Connection
 from runstore.model.dotted_order import SEGMENT_CHARS
 from runstore.model.ids import ID_CHARS, id_to_bytes
 from runstore.model.run import Run
+from runstore.plan.budget import ID_BYTES
 
 _TRACE = "SELECT start_us, dotted_order FROM runs WHERE trace_id = ? ORDER BY dotted_order, id"
 
@@ -21,6 +22,7 @@ def family_of(connection: Connection, runs: Sequence[Run]) -> tuple[Ids, Ids]:
     traces: dict[str, set[str]] = {}
     for run in runs:
         traces.setdefault(run.trace_id, set()).add(run.id)
+    account = connection.account
     for trace_id, asked in traces.items():
         rows: Any = connection.raw.execute(_TRACE, (id_to_bytes(trace_id),))
         for start_us, dotted_order in rows:
@@ -29,6 +31,7 @@ def family_of(connection: Connection, runs: Sequence[Run]) -> tuple[Ids, Ids]:
                 # One asked for may still be thought to be of another trace: see model/identity.py.
                 if (above := dotted_order[end - ID_CHARS : end]) in asked:
                     below[above].append(run_id)
+                    account.hold(ID_BYTES)
             parent = dotted_order[-SEGMENT_CHARS - 1 - ID_CHARS : -SEGMENT_CHARS - 1]
             if parent in asked:
                 children[parent].append((start_us, run_id))

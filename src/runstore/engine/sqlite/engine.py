@@ -36,6 +36,7 @@ from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal
 from runstore.model.stats import RunStats
+from runstore.plan.budget import Budget
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 from runstore.sql.sqlite.codec import Codec
 
@@ -133,8 +134,8 @@ class SqliteEngine:
             raise ReadOnly(f"{self._folder} was opened for reading alone")
 
     @contextmanager
-    def _snapshot(self, deadline_s: float | None = None) -> Iterator[Connection]:
-        with self._readers.get().snapshot(deadline_s) as connection:
+    def _snapshot(self, budget: Budget | None = None) -> Iterator[Connection]:
+        with self._readers.get().snapshot(budget) as connection:
             yield connection
         self._readers.confirm()
 
@@ -167,12 +168,12 @@ class SqliteEngine:
             connection.execute(_MERGE, (TIDY_PAGES,))
             return connection.total_changes() - before > 1  # FTS5 says so when it did something
 
-    def fetch_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Page:
-        with self._snapshot(deadline_s) as connection:
+    def fetch_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Page:
+        with self._snapshot(budget) as connection:
             return fetch_page(connection, plan)
 
-    def explain_runs(self, plan: RunPlan, *, deadline_s: float | None = None) -> Explanation:
-        with self._snapshot(deadline_s) as connection:
+    def explain_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Explanation:
+        with self._snapshot(budget) as connection:
             return explain_page(connection, plan)
 
     def last_change(self) -> ChangePosition:
@@ -185,17 +186,17 @@ class SqliteEngine:
         after: ChangePosition,
         limit: int,
         *,
-        deadline_s: float | None = None,
+        budget: Budget | None = None,
     ) -> Changes:
-        with self._snapshot(deadline_s) as connection:
+        with self._snapshot(budget) as connection:
             return changes_after(connection, scope, after, limit)
 
-    def stats(self, plan: StatsPlan, *, deadline_s: float | None = None) -> dict[str, RunStats]:
-        with self._snapshot(deadline_s) as connection:
+    def stats(self, plan: StatsPlan, *, budget: Budget | None = None) -> dict[str, RunStats]:
+        with self._snapshot(budget) as connection:
             return run_stats(connection, plan)
 
-    def count_runs(self, scope: RunScope, *, deadline_s: float | None = None) -> int:
-        with self._snapshot(deadline_s) as connection:
+    def count_runs(self, scope: RunScope, *, budget: Budget | None = None) -> int:
+        with self._snapshot(budget) as connection:
             return count(connection, scope)
 
     def delete_traces(self, trace_ids: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from runstore.errors import NotFound
 from runstore.model.feedback import Feedback, FeedbackQuery
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.jsontext import decode, encode
+from runstore.plan.budget import record_bytes
 from runstore.sql.sqlite.select import key_list
 
 COLUMNS = (
@@ -116,9 +117,11 @@ def feedback_of_runs(
 ) -> dict[str, list[Feedback]]:
     """By run id, newest first; runs without any are missing."""
     found: dict[str, list[Feedback]] = {}
+    account = connection.account
     keys = encode([run_id.replace("-", "") for run_id in run_ids]).decode()
     for row in connection.raw.execute(_OF_RUNS, (keys,)):
         record = feedback_from_row(row, project_ids)
+        account.hold(record_bytes(record))
         found.setdefault(record.run_id or "", []).append(record)
     return found
 

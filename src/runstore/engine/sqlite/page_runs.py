@@ -188,6 +188,7 @@ def read_runs(
                 is_cut = True
                 break
         runs.add(row)
+    connection.account.hold(size)
     if "attachments" in plan.select:
         _add_attachments(connection, keys[: len(runs)], runs)
     return runs, is_cut

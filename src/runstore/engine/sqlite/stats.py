@@ -13,6 +13,13 @@ from runstore.model.aggregate import RunFigures, group_key, largest_groups
 from runstore.model.feedback import Feedback
 from runstore.model.jsontext import decode
 from runstore.model.stats import RunStats
+from runstore.plan.budget import (
+    FIGURE_BYTES,
+    GROUP_BYTES,
+    GROUPED_BYTES,
+    Account,
+    record_bytes,
+)
 from runstore.plan.build import only_roots
 from runstore.plan.plan import StatsPlan
 from runstore.sql.sqlite.columns import PAYLOAD
@@ -66,12 +73,14 @@ def _counted(connection: Connection, plan: StatsPlan, projects: Projects) -> dic
     with_feedback = connection.raw.execute(_ANY_FEEDBACK).fetchone() is not None
     for chunk in chunks(() if statement is None else connection.rows(statement)):
         by_group: dict[str, list[tuple[Any, ...]]] = {}
+        connection.account.hold(len(chunk) * (GROUPED_BYTES if with_feedback else FIGURE_BYTES))
         for row in chunk:
             groups = _groups(plan, row[-1])
             for group in groups:
                 by_group.setdefault(group, []).append(row)
             if with_feedback and groups:
                 groups_of[row[-2]] = groups
+        connection.account.hold(GROUP_BYTES * len(by_group.keys() - figures.keys()))
         for group, rows in by_group.items():
             add_rows(figures.setdefault(group, RunFigures()), rows, whole_trace=whole_trace)
     feedback = _feedback_of(connection, find, groups_of)
@@ -113,10 +122,11 @@ def _feedback_of(
         found = connection.raw.execute(_FEEDBACK_AROUND, place)
     else:
         found = connection.raw.execute(_FEEDBACK_OF, (key_list(list(groups_of)),))
-    return _by_group((group, row) for run_id, *row in found for group in groups_of.get(run_id, ()))
+    each = ((group, row) for run_id, *row in found for group in groups_of.get(run_id, ()))
+    return _by_group(each, connection.account)
 
 
-def _by_group(found: Iterable[tuple[str, Sequence[Any]]]) -> ByGroup:
+def _by_group(found: Iterable[tuple[str, Sequence[Any]]], account: Account) -> ByGroup:
     by_group: ByGroup = {}
     for group, (record_id, key, score, value, comment, source, extra, created_us) in found:
         record = Feedback(
@@ -129,5 +139,6 @@ def _by_group(found: Iterable[tuple[str, Sequence[Any]]]) -> ByGroup:
             extra=extra,
             created_us=created_us,
         )
+        account.hold(record_bytes(record))
         by_group.setdefault(group, []).append(record)
     return by_group

@@ -16,6 +16,7 @@ from runstore.errors import (
     NotFound,
     Overloaded,
     QueryBudgetExceeded,
+    QueryTooCostly,
     RunstoreError,
     SchemaError,
     StorageError,
@@ -64,9 +65,10 @@ class Operation:
 _BODY: Final[Errors] = (InvalidRequest, SchemaError, TooLarge)
 _STORE: Final[Errors] = (StorageError,)
 _WRITE: Final[Errors] = (*_BODY, Overloaded, *_STORE)
-_FIND: Final[Errors] = (SchemaError, NotFound, Overloaded, QueryBudgetExceeded, *_STORE)
-_LIST: Final[Errors] = (SchemaError, Overloaded, QueryBudgetExceeded, *_STORE)
-_FILTERED: Final[Errors] = (*_BODY, FilterError, Overloaded, QueryBudgetExceeded, *_STORE)
+_COST: Final[Errors] = (QueryBudgetExceeded, QueryTooCostly)
+_FIND: Final[Errors] = (SchemaError, NotFound, Overloaded, *_COST, *_STORE)
+_LIST: Final[Errors] = (SchemaError, Overloaded, *_COST, *_STORE)
+_FILTERED: Final[Errors] = (*_BODY, FilterError, Overloaded, *_COST, *_STORE)
 _QUERY: Final[Errors] = (*_FILTERED, CursorError)
 
 _TAKEN: Final = {202: Answer("Taken"), 422: Answer("NothingTaken")}
