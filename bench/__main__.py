@@ -10,12 +10,12 @@ from rich.console import Console
 
 from bench.baseline import measure_baseline
 from bench.clients import WalkError, walks_on_folder, walks_over_http
-from bench.generate import Bodies, generate
 from bench.load import LoadError, disk_usage, load
 from bench.queries import QueryResult, at_engine, over_http
 from bench.report import Report, machine, show, write_docs, write_json
 from bench.server import Server, ServerError
 from bench.stages import measure_stages
+from runstore.benchmark.generate import Bodies, generate
 
 DOCS = Path("docs/benchmarks.md")
 SETTLE_SECONDS = 15  # an idle server merges its index; what is asked later is asked of that

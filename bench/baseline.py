@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from bench.generate import Facts, traces
 from bench.queries import PROJECT
-from bench.timing import Timing, measure
+from runstore.benchmark.generate import Facts, traces
+from runstore.benchmark.timing import Timing, measure
 from runstore.model.times import us_from_text
 
 REPEATS = 5

@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.agents import PROJECTS
 from bench.server import Server
 from bench.walks import Walked
+from runstore.benchmark.agents import PROJECTS
 
 WALK_SECONDS_MAX = 120.0  # of an iteration; one slower than that is stopped, its rate is steady
 OVER_HTTP = ("langsmith", "async", "sync, inputs and outputs read", "to_arrow", "to_parquet")

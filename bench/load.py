@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.encode import headers
-from bench.generate import Bodies, Body
 from bench.http import Connection
 from bench.server import Footprint, Server
-from bench.timing import percentile
+from runstore.benchmark.encode import headers
+from runstore.benchmark.generate import Bodies, Body
+from runstore.benchmark.timing import percentile
 
 CONNECTIONS = 32
 SLICE_RUNS = 20_000

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from bench.generate import Facts
 from bench.http import Connection
-from bench.questions import QUERY_CLASSES, QueryClass, Source
 from bench.server import Server
-from bench.timing import Timing, measure
-from bench.vocabulary import Vocabulary
+from runstore.benchmark.generate import Facts
+from runstore.benchmark.questions import QUERY_CLASSES, QueryClass, Source
+from runstore.benchmark.timing import Timing, measure
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.prices import Prices
 from runstore.model.project import ProjectQuery

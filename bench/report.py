@@ -12,10 +12,10 @@ from rich.table import Table
 from bench.clients import ClientWalk, times_langsmith
 from bench.load import LoadResult
 from bench.queries import Export, QueryResult
-from bench.sections import kept
 from bench.server import Footprint
 from bench.stages import Stages
-from bench.timing import Timing
+from runstore.benchmark.sections import kept
+from runstore.benchmark.timing import Timing
 
 MIB = 1024 * 1024
 _INTRODUCTION = """\

@@ -25,13 +25,13 @@ from typing import Any
 import apsw
 
 from bench.clone import Cloner, shifted_id
-from bench.encode import BOUNDARY, encode_feedback, encode_run, join
-from bench.generate import DAYS, Facts, generate, traces, without_nulls
 from bench.load import disk_usage, load
 from bench.queries import QueryResult, at_engine
 from bench.report import machine
 from bench.scale_report import show, write_docs
 from bench.server import Server
+from runstore.benchmark.encode import BOUNDARY, encode_feedback, encode_run, join
+from runstore.benchmark.generate import DAYS, Facts, generate, traces, without_nulls
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.engine.sqlite.prepared import PreparedBatch
 from runstore.model.prices import Prices

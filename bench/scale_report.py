@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.sections import replaced
+from runstore.benchmark.sections import replaced
 
 Json = dict[str, Any]
 

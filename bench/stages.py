@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.encode import BOUNDARY
-from bench.generate import Bodies
+from runstore.benchmark.encode import BOUNDARY
+from runstore.benchmark.generate import Bodies
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.batch import Batch
 from runstore.model.prices import Prices

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from bench.encode import BOUNDARY, compress, encode_feedback, encode_run, headers, join
 from bench.http import Answer, Connection
 from langsmith import Client
 
+from runstore.benchmark.encode import BOUNDARY, compress, encode_feedback, encode_run, headers, join
 from runstore.model.dotted_order import segment
 from runstore.model.times import text_from_us, us_from_datetime
 from tests.compat.conftest import Ask

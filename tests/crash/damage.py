@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.agents import Agent
-from bench.encode import encode_feedback, encode_run, headers, join
-from bench.generate import without_nulls
-from bench.vocabulary import Vocabulary
-
+from runstore.benchmark.agents import Agent
+from runstore.benchmark.encode import encode_feedback, encode_run, headers, join
+from runstore.benchmark.generate import without_nulls
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.engine.sqlite.connections import DATABASE, PAGE_BYTES
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.errors import Damaged, RunstoreError

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from bench.agents import Agent, Trace
-from bench.encode import compress, encode_feedback, encode_run, headers, join
-from bench.generate import PATCHED_SHARE, as_patched, as_started, without_nulls
 from bench.http import Connection
 from bench.server import Server, ServerError
-from bench.vocabulary import Vocabulary
 
+from runstore.benchmark.agents import Agent, Trace
+from runstore.benchmark.encode import compress, encode_feedback, encode_run, headers, join
+from runstore.benchmark.generate import PATCHED_SHARE, as_patched, as_started, without_nulls
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.engine.sqlite.lock import writer_of
 from runstore.limits import IDLE_SECONDS
 from runstore.store.verify import verify_folder

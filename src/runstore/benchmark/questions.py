@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.agents import TOOLS
-from bench.generate import Facts
-from bench.vocabulary import Vocabulary
+from runstore.benchmark.agents import TOOLS
+from runstore.benchmark.generate import Facts
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.model.times import text_from_us
 
 US_PER_DAY = 86_400_000_000

@@ -14,8 +14,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.messages import Conversation, generation, uuid7
-from bench.vocabulary import Vocabulary
+from runstore.benchmark.messages import Conversation, generation, uuid7
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.model.dotted_order import segment
 from runstore.model.times import text_from_us
 

@@ -17,10 +17,10 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.agents import Agent, Trace
-from bench.encode import POST_STARTS, compress, encode_feedback, encode_run, join
-from bench.messages import Conversation
-from bench.vocabulary import Vocabulary
+from runstore.benchmark.agents import Agent, Trace
+from runstore.benchmark.encode import POST_STARTS, compress, encode_feedback, encode_run, join
+from runstore.benchmark.messages import Conversation
+from runstore.benchmark.vocabulary import Vocabulary
 from runstore.model.times import us_from_text
 
 END_US = us_from_text("2026-11-01T00:00:00Z")

@@ -1,0 +1,1 @@
+"""The benchmark's workload, for any server of LangSmith's protocol: runs, questions, times."""
