@@ -41,7 +41,7 @@ from runstore.wire.ingest import decode_multipart
 DOCS = Path("docs/benchmarks.md")
 TEMPLATE_RUNS = 100_000
 OPERATIONS_PER_BATCH = 100
-BATCHES_PER_COMMIT = 15  # about what a busy server writes at once
+BATCHES_PER_COMMIT = 40  # as much as a busy server writes at once
 BATCHES_AHEAD = 60  # cloned and not yet written
 PROCESSES = 2
 SLICE_RUNS = 200_000
