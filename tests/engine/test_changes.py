@@ -91,7 +91,7 @@ def test_a_folder_made_before_the_log_has_all_its_runs_in_it(tmp_path: Path) -> 
     with closing(SqliteEngine(tmp_path, Prices.load())) as engine:
         engine.write([batch_of(*(create(n) for n in range(1, 6)))], NOW)
     with closing(apsw.Connection(str(tmp_path / "runs.db"))) as database:
-        database.execute("DROP TABLE changes")
+        database.execute("DROP TABLE changes; DROP TABLE long_traces")
         database.pragma("user_version", 1)
     with closing(SqliteEngine(tmp_path, Prices.load())) as engine:
         found = engine.changed_runs(RunScope(), FIRST_CHANGE, 100)

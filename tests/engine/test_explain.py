@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from runstore.engine.sqlite import finder
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.explanation import Explanation
 from runstore.model.query import Position, RunQuery
 from runstore.plan.build import build_plan
+from tests.engine.few_limits import lower
 from tests.engine.test_finder import NARROW, PROJECT, RUNS, fill, run_id
 
 
@@ -23,8 +23,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteEngine]:
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few runs would all be read first."""
-    monkeypatch.setattr(finder, "CANDIDATES_MAX", 100)
-    monkeypatch.setattr(finder, "FIRST_CANDIDATES", 20)
+    lower(monkeypatch, "CANDIDATES_MAX", 100)
+    lower(monkeypatch, "FIRST_CANDIDATES", 20)
 
 
 def told(engine: SqliteEngine, **asked: object) -> Explanation:
@@ -40,7 +40,7 @@ CASES = [
     ("a trace", {"trace_id": run_id(10)}, ["runs_trace"], 10, None),
     ("few by the inverted index", {"filter": 'search("longer77")'}, ["inverted", "rid"], 11, 11),
     ("few of them by feedback", {"filter": 'and(eq(feedback_key, "score"), eq(feedback_score, 1))'},
-     ["feedback_key", "runs_id"], 75, 75),
+     ["feedback_key", "runs_id"], 60, 60),
     ("many by the inverted index", {"filter": 'eq(name, "common")'}, ["inverted", "rid"],
      None, 1285),
     ("a walk to the end", {"filter": "gt(latency, 100)"}, ["runs_time"], RUNS, 0),

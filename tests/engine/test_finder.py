@@ -10,7 +10,7 @@ import pytest
 
 from runstore.engine.base import Engine
 from runstore.engine.memory import MemoryEngine
-from runstore.engine.sqlite import arrival, finder
+from runstore.engine.sqlite import arrival
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.errors import QueryBudgetExceeded
 from runstore.model.batch import Batch
@@ -21,6 +21,7 @@ from runstore.model.query import Position, RunQuery
 from runstore.model.run import JsonText, RunMessage
 from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan
+from tests.engine.few_limits import lower
 from tests.standin import standin
 
 PROJECT = "00000000-0000-4000-9000-000000000000"
@@ -33,8 +34,8 @@ NARROW = frozenset({"id"})
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few runs would all be read first."""
-    monkeypatch.setattr(finder, "CANDIDATES_MAX", 100)
-    monkeypatch.setattr(finder, "FIRST_CANDIDATES", 20)
+    lower(monkeypatch, "CANDIDATES_MAX", 30)
+    lower(monkeypatch, "FIRST_CANDIDATES", 20)
 
 
 def run_id(number: int) -> str:
@@ -62,11 +63,12 @@ def message(number: int, start_us: int) -> RunMessage:
 
 
 def feedback(number: int) -> Feedback:
+    """On every root; a tenth of it is rare."""
     return Feedback(
         id=run_id(900_000 + number),
         run_id=run_id(number * 10),
         project_id=PROJECT,
-        key="score",
+        key="score" if number % 5 else "rare",
         score=float(number % 2),
         source=JsonText(b'{"type":"api"}'),
         created_us=NOW_US,
@@ -83,6 +85,9 @@ def starts(order: str) -> list[int]:
     elif order == "a few late":
         for number in random.sample(range(RUNS), 60):
             regular[number] -= random.randrange(1_000) * 1_000_000
+    elif order == "long traces":
+        for number in range(9, RUNS, 50):
+            regular[number] += 7_200_000_000
     elif order == "all at once":
         regular = [1_700_000_000_000_000] * RUNS
     return regular
@@ -98,7 +103,10 @@ def fill(engine: Engine, order: str) -> None:
         assert engine.write([batch], NOW_US) == [[]]
 
 
-@pytest.fixture(scope="module", params=["in order", "a few late", "any order", "all at once"])
+ORDERS = ("in order", "a few late", "any order", "long traces", "all at once")
+
+
+@pytest.fixture(scope="module", params=ORDERS)
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[MemoryEngine, SqliteEngine]]:
@@ -131,6 +139,16 @@ QUERIES = [
     ("children of roots with feedback",
      {"trace_filter": 'and(eq(feedback_key, "score"), eq(feedback_score, 1))',
       "filter": 'eq(name, "common")'}),
+    ("runs with feedback that erred",
+     {"filter": 'and(eq(feedback_key, "score"), gt(feedback_score, 0), lt(latency, 40))'}),
+    ("runs with feedback from the oldest",
+     {"filter": 'gt(feedback_score, 0)', "descending": False}),
+    ("runs of two filters of traces",
+     {"trace_filter": 'gte(feedback_score, 0)', "tree_filter": "neq(error, null)"}),
+    ("late runs of trees that erred",
+     {"tree_filter": "neq(error, null)", "filter": f'gt(start_time, "{AGO}")'}),
+    ("early runs of trees that erred",
+     {"tree_filter": "neq(error, null)", "filter": f'lt(start_time, "{AGO}")'}),
     ("no run at all", {"filter": 'and(eq(name, "common"), gt(latency, 1000))'}),
 ]
 # fmt: on
@@ -175,8 +193,16 @@ WAYS = [
     ("a rare word", {"filter": 'search("longer77")'}, "finds 11 runs: read these"),
     ("ids", {"ids": (run_id(1), run_id(2))}, "read the 2 named by id"),
     ("a trace", {"trace_id": run_id(10)}, "read the 1 named by trace_id"),
-    ("rare feedback", {"filter": 'and(eq(feedback_key, "score"), eq(feedback_score, 1))'},
-     "75 runs have such feedback"),
+    ("rare feedback", {"filter": 'and(eq(feedback_key, "rare"), eq(feedback_score, 1))'},
+     "15 runs have such feedback"),
+    ("feedback of a twentieth", {"filter": 'and(eq(feedback_key, "score"), eq(feedback_score, 1))'},
+     "walk feedback in order of its runs' starts"),
+    ("trees that erred", {"tree_filter": "neq(error, null)", "is_root": True, "limit": 5},
+     "read the newest 38 traces that meet the tree_filter"),
+    ("runs of rated traces", {"trace_filter": "eq(feedback_score, 0)", "limit": 5},
+     "read the newest 75 traces that meet the trace_filter"),
+    ("many that are listed", {"filter": 'search("longer77 or word1")', "limit": 5},
+     "read these"),
     ("a rare tree", {"tree_filter": 'search("longer77")', "is_root": True},
      "traces meet the tree_filter"),
 ]

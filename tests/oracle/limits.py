@@ -5,22 +5,28 @@ from contextlib import contextmanager
 
 import pytest
 
-from runstore.engine.sqlite import arrival, finder, stats
+from runstore.engine.sqlite import stats
+from tests.engine.few_limits import lower
+
+LIMITS = {
+    "CANDIDATES_MAX": 8,
+    "FIRST_CANDIDATES": 4,
+    "TRACE_CANDIDATES_MAX": 2,
+    "FEW_CANDIDATES": 4,
+    "WORD_FORMS_MAX": 2,
+    "WORD_FORMS_LISTED": 1,
+    "ARRIVAL_VISITS_MAX": 30,
+    "LONG_TRACES_MAX": 20,
+    "TRACES_WALKED_MAX": 30,
+    "TRACE_READS": 1,
+    "RATING_READS": 0,
+}
 
 
 @contextmanager
 def small_limits() -> Iterator[None]:
-    changes = {
-        (finder, "CANDIDATES_MAX"): 8,
-        (finder, "FIRST_CANDIDATES"): 4,
-        (finder, "TRACE_CANDIDATES_MAX"): 2,
-        (finder, "FEW_CANDIDATES"): 4,
-        (finder, "WORD_FORMS_MAX"): 2,
-        (finder, "WORD_FORMS_LISTED"): 1,
-        (arrival, "ARRIVAL_VISITS_MAX"): 30,
-        (stats, "CANDIDATES_MAX"): 3,
-    }
     with pytest.MonkeyPatch.context() as patch:
-        for (module, name), value in changes.items():
-            patch.setattr(module, name, value)
+        for name, value in LIMITS.items():
+            lower(patch, name, value)
+        patch.setattr(stats, "CANDIDATES_MAX", 3)
         yield

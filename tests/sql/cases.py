@@ -134,6 +134,23 @@ def _feedback() -> Statement:
     return select.feedback_runs("f.key = " + params.bind("k"), params, 2001)
 
 
+def _rated(window: Window) -> Statement:
+    params = Params()
+    tests = "f.key = " + params.bind("k")
+    conditions = ["r.error IS NOT NULL"]
+    return select.rated_runs(tests, conditions, window, SINCE, params, pid=1)
+
+
+def _rated_traces() -> Statement:
+    params = Params()
+    tests = "f.key = " + params.bind("k")
+    return select.rated_traces(tests, ["r.is_root = 1"], SINCE, params, pid=1)
+
+
+def _found_traces() -> Statement:
+    return select.found_traces('"@nx"', ["r.is_root = 1"], Params(), last=4095)
+
+
 def _sampled() -> Statement:
     params = Params()
     condition = Conditions(params, not_asked).condition(node("gt(latency, 10)"))
@@ -158,6 +175,16 @@ DRIVERS: list[tuple[str, Callable[[], Statement]]] = [
     ("ask for the newest rid", select.newest_rid),
     ("list traces", _traces),
     ("list runs with feedback", _feedback),
+    ("walk feedback from the newest run", lambda: _rated(NEWEST)),
+    ("walk feedback from the oldest run past a position", lambda: _rated(OLDEST_PAST)),
+    (
+        "count what a walk over feedback passed",
+        lambda: select.rated_passed(PAST, SINCE, 1_750_000_000_000_000, pid=1),
+    ),
+    ("walk traces with feedback", _rated_traces),
+    ("walk traces the inverted index finds", _found_traces),
+    ("list long traces", lambda: select.long_traces(SINCE, 1000)),
+    ("compare feedback with runs", select.feedback_share),
     ("sample the newest runs", _sampled),
     ("sample the newest arrivals", lambda: select.sample_arrival('"@nx"', 1000)),
     ("ask for the shortest latency", lambda: select.shortest_latency([1])),

@@ -22,6 +22,7 @@ from runstore.store.verify import verify_folder
 from tests.engine.history import grown
 from tests.model.make import T0, create, record, rid
 
+HOUR = 3_600_000_000  # microseconds
 TEXT = "what was asked of the agent, {0} times over; and {0} times it said {1}. " * 3
 
 
@@ -61,6 +62,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for number, run in ((1, 700), (2, 700), (3, 999))
         ]
         engine.write([Batch(messages=[root, child, early], feedback=said)], T0)
+        long = [create(720), create(720, 721, start_us=T0 + 2 * HOUR)]
+        engine.write([Batch(messages=long)], T0)
         last = create(710, inputs={"text": TEXT.format(7, 70)})
         engine.write([Batch(messages=[last])], T0)  # packed with the dictionary
         store.blobs.release([file.sha256])
@@ -306,6 +309,12 @@ DAMAGES = [
         "feedback",
         f"feedback {rid(1)} is not counted where its run stands",
         id="place of feedback",
+    ),
+    pytest.param(
+        sql("DELETE FROM long_traces"),
+        "long traces",
+        f"trace {rid(720)} is longer than it is said to be",
+        id="a long trace",
     ),
     pytest.param(
         sql("UPDATE changes SET ranges = '[[3, 1]]' WHERE seq = 1"),

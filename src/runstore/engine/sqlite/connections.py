@@ -116,9 +116,15 @@ class Connection:
         return payload
 
     def rows(self, statement: Statement) -> Generator[tuple[Any, ...], None, None]:
-        """Rows as they are found. One statement with tests at a time."""
+        """Rows as they are found. Other statements may be asked between two of them."""
         self._tests = statement.tests
-        yield from self.raw.execute(statement.text, statement.values)
+        found = self.raw.execute(statement.text, statement.values)
+        if not statement.tests:
+            yield from found
+            return
+        for row in found:
+            yield row
+            self._tests = statement.tests
 
     def all(self, statement: Statement) -> list[Any]:
         self._tests = statement.tests

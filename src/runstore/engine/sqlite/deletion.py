@@ -6,9 +6,9 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.feedback_tally import Tallies
-from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.rows import SELECT_RUN, run_from_row
-from runstore.engine.sqlite.totals import AwaitedTotals, Deltas, apply, note_change
+from runstore.engine.sqlite.shelf import Shelf
+from runstore.engine.sqlite.totals import Deltas, apply, note_change
 from runstore.model.ids import id_to_bytes
 from runstore.model.run import Run
 from runstore.model.usage import add, as_sums
@@ -17,12 +17,7 @@ _OF_TRACE = SELECT_RUN + " WHERE trace_id = ?"
 _OF_PROJECT = SELECT_RUN + " WHERE pid = ?"
 
 
-def delete_traces(
-    connection: apsw.Connection,
-    awaited: AwaitedTotals,
-    rollups: Rollups,
-    trace_ids: Sequence[str],
-) -> int:
+def delete_traces(connection: apsw.Connection, shelf: Shelf, trace_ids: Sequence[str]) -> int:
     """How many runs there were."""
     tallies = Tallies(connection)
     rows: list[Any] = []
@@ -30,18 +25,16 @@ def delete_traces(
         raw = id_to_bytes(trace_id)
         rows += connection.execute(_OF_TRACE, (raw,)).fetchall()
         tallies.delete("trace_id", raw)
-    count = _delete(connection, awaited, rollups, tallies, rows)
+    count = _delete(connection, shelf, tallies, rows)
     tallies.write()
     return count
 
 
-def delete_project(
-    connection: apsw.Connection, awaited: AwaitedTotals, rollups: Rollups, pid: int
-) -> int:
-    """The project too; how many runs it had."""
+def delete_project(connection: apsw.Connection, shelf: Shelf, pid: int) -> int:
+    """The project too; how many runs it had. What the shelf knows of projects is left as it is."""
     rows = connection.execute(_OF_PROJECT, (pid,)).fetchall()
     tallies = Tallies(connection)
-    count = _delete(connection, awaited, rollups, tallies, rows)
+    count = _delete(connection, shelf, tallies, rows)
     tallies.delete("pid", pid)
     tallies.write()
     connection.execute("DELETE FROM projects WHERE pid = ?", (pid,))
@@ -49,17 +42,13 @@ def delete_project(
 
 
 def _delete(
-    connection: apsw.Connection,
-    awaited: AwaitedTotals,
-    rollups: Rollups,
-    tallies: Tallies,
-    rows: Sequence[Any],
+    connection: apsw.Connection, shelf: Shelf, tallies: Tallies, rows: Sequence[Any]
 ) -> int:
     gone: dict[str, tuple[int, Run]] = {}
     for row in rows:
         rid, run = run_from_row(row, None)
         gone[run.id] = (rid, run)
-        rollups.note(row[-1], rid, run, -1)
+        shelf.rollups.note(row[-1], rid, run, -1)
     deltas: Deltas = {}
     for _, run in gone.values():
         note_change(deltas, run, None)
@@ -72,9 +61,10 @@ def _delete(
         left = add(dict(run.totals), as_sums(run.usage), -1)
         add(left, deltas.pop(run_id, {}))
         if left:
-            awaited.change(run_id, left)
-    apply(connection, awaited, rollups, deltas.items())
-    rollups.write()
+            shelf.awaited_totals.change(run_id, left)
+    apply(connection, shelf.awaited_totals, shelf.rollups, deltas.items())
+    shelf.rollups.write()
+    shelf.trace_spans.forget({run.trace_id for _, run in gone.values()})
     return len(gone)
 
 

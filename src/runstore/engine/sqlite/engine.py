@@ -201,10 +201,7 @@ class SqliteEngine:
 
     def delete_traces(self, trace_ids: Sequence[str]) -> int:
         with self._transaction() as connection:
-            shelf = self._shelf
-            return deletion.delete_traces(
-                connection, shelf.awaited_totals, shelf.rollups, trace_ids
-            )
+            return deletion.delete_traces(connection, self._shelf, trace_ids)
 
     def attachments(self, run_id: str) -> tuple[Attachment, ...]:
         with self._snapshot() as connection:
@@ -236,8 +233,7 @@ class SqliteEngine:
     def delete_project(self, project_id: str) -> None:
         with self._transaction() as connection:
             pid, _ = projects.read(connection, project_id)
-            shelf = self._shelf
-            deletion.delete_project(connection, shelf.awaited_totals, shelf.rollups, pid)
+            deletion.delete_project(connection, self._shelf, pid)
             self._shelf = self._new_shelf()
 
     def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:

@@ -2,9 +2,9 @@
 
 import re
 
+from runstore.engine.sqlite.asked import Asked
 from runstore.engine.sqlite.candidates import Read
 from runstore.engine.sqlite.connections import Connection
-from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.rollup import SPANS, rolled_up_to
 from runstore.engine.sqlite.sampling import on_runs_time, share_meeting
 from runstore.sql.sqlite.span import Span
@@ -40,16 +40,16 @@ def rows_read(connection: Connection, reads: list[Read]) -> int:
     )
 
 
-def estimated_runs(connection: Connection, find: Finder) -> int | None:
+def estimated_runs(asked: Asked) -> int | None:
     """How many runs meet the query in all, from samples of the newest; None: nothing tells."""
-    if find.estimate is not None:
-        return find.estimate
-    scope, terms = find.scope, find.terms()
+    if asked.estimate is not None:
+        return asked.estimate
+    connection, scope, terms = asked.connection, asked.scope, asked.terms()
     if scope.root_where is not None or scope.tree_where is not None:
         return None
-    if find.starts() != Span() or not all(on_runs_time(term) for term in terms):
+    if asked.starts() != Span() or not all(on_runs_time(term) for term in terms):
         return None
-    pids = find.each_pid()
+    pids = asked.each_pid()
     share = share_meeting(connection, terms, pids, Span()) if terms else 1.0
     return round(share * sum(_runs_in(connection, pid) for pid in pids))
 

@@ -245,6 +245,7 @@ class Group:
         self._write_known([state for state in changed if state.old is not None])
         self._write_new([state for state in changed if state.old is None])
         self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
+        self._shelf.trace_spans.note((state.run.trace_id, state.run.start_us) for state in changed)
         self._roll_up(changed)
         shelf = self._shelf
         others = apply(self._connection, shelf.awaited_totals, shelf.rollups, deltas.items())

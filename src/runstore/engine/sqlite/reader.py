@@ -6,6 +6,7 @@ Keys first and payloads last, so that a page costs the same however large payloa
 import time
 from collections.abc import Sequence
 
+from runstore.engine.sqlite.asked import Asked
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.descent import family_of
 from runstore.engine.sqlite.explain import estimated_runs, indexes_of, rows_read
@@ -40,7 +41,8 @@ class Projects:
 
 
 def finder(connection: Connection, scope: RunScope, projects: Projects) -> Finder:
-    return Finder(connection, scope, projects.pids(scope.project_ids), projects.all_pids())
+    pids = projects.pids(scope.project_ids)
+    return Finder(Asked(connection, scope, pids, projects.all_pids()))
 
 
 def fetch_page(connection: Connection, plan: RunPlan) -> Page:
@@ -54,14 +56,15 @@ def explain_page(connection: Connection, plan: RunPlan) -> Explanation:
     started = time.perf_counter()
     projects = Projects(connection)
     find = finder(connection, plan.scope, projects)
+    asked = find.asked
     page = _fetched(connection, plan, projects, find)
     seconds = time.perf_counter() - started
     return Explanation(
-        steps=find.steps,
-        indexes=indexes_of(connection, find.reads),
-        estimated_runs=estimated_runs(connection, find),
+        steps=asked.steps,
+        indexes=indexes_of(connection, asked.reads),
+        estimated_runs=estimated_runs(asked),
         actual_runs=len(page.runs),
-        rows_read=rows_read(connection, find.reads),
+        rows_read=rows_read(connection, asked.reads),
         seconds=seconds,
     )
 

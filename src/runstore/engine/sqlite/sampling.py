@@ -14,6 +14,9 @@ from runstore.sql.sqlite.predicate import Conditions, Params
 from runstore.sql.sqlite.span import Span, is_start_test
 
 INDEX_STEP = 0.03  # to pass over a run on runs_time, in reads of a run: 0.08 of 2.5 us
+ROOT_READS = 2  # to test a run's root
+RATING_READS = 2  # to test a run's feedback, or to find the run a record is about
+TRACE_READS = 8  # to test all runs of a trace, or to list them: agents make about so many
 
 
 def on_runs_time(term: Node) -> bool:
@@ -46,3 +49,9 @@ def share_found(connection: Connection, match: str) -> float:
     """Of the newest rids, how many of one the inverted index finds."""
     ((hits,),) = connection.all(select.sample_arrival(match, SAMPLE_RUNS))
     return float(hits) / SAMPLE_RUNS
+
+
+def share_rated(connection: Connection) -> float:
+    """Feedback records to a run, of all there are."""
+    ((records, runs),) = connection.all(select.feedback_share())
+    return records / runs if runs else 0.0

@@ -15,6 +15,7 @@ from runstore.engine.sqlite.changes import ChangeLog
 from runstore.engine.sqlite.dictionary import Trainer
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.totals import AwaitedTotals
+from runstore.engine.sqlite.trace_spans import TraceSpans
 from runstore.limits import RECENT_INPUTS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
@@ -71,6 +72,7 @@ class Shelf:
         self.awaited_totals = AwaitedTotals(connection)
         self.rollups = Rollups(connection)
         self.changes = ChangeLog(connection)
+        self.trace_spans = TraceSpans(connection)
         self.input_terms = Recent(RECENT_INPUTS_MAX)
         self.provisional_parents = _ids(connection, _PROVISIONAL_PARENTS)
 

@@ -118,7 +118,7 @@ def _feedback_of(
     if not groups_of:
         return {}
     if len(groups_of) > CANDIDATES_MAX:
-        place = key_list(find.each_pid()), *find.starts()
+        place = key_list(find.asked.each_pid()), *find.asked.starts()
         found = connection.raw.execute(_FEEDBACK_AROUND, place)
     else:
         found = connection.raw.execute(_FEEDBACK_OF, (key_list(list(groups_of)),))

@@ -9,6 +9,7 @@ from runstore.engine.sqlite.arrival import ZONE_BITS
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.findings import Findings
 from runstore.engine.sqlite.migrate import migrate
+from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
 from runstore.limits import PROBLEMS_SHOWN
 from runstore.model.dotted_order import parse_dotted_order
 from runstore.model.ids import id_from_bytes
@@ -48,6 +49,13 @@ _PLACES = (
 _OUT_OF_ZONE = (
     "SELECT lower(hex(r.id)) FROM runs AS r LEFT JOIN zones AS z ON z.zone = r.rid >> ?"
     " WHERE z.zone IS NULL OR r.start_us < z.start_min_us OR r.start_us > z.start_max_us"
+)
+
+_LONG_UNLISTED = (
+    "SELECT lower(hex(t.trace_id)) FROM ("
+    "SELECT trace_id, min(start_us) AS first, max(start_us) AS last FROM runs GROUP BY trace_id"
+    ") AS t LEFT JOIN long_traces AS l ON l.trace_id = t.trace_id"
+    " WHERE last - first > ? AND (l.trace_id IS NULL OR first < l.first_us OR last > l.last_us)"
 )
 
 
@@ -130,6 +138,12 @@ def check_zones(connection: Connection, found: Findings) -> None:
     found.looked_at = _count(connection, "SELECT count(*) FROM zones")
     for (which,) in connection.raw.execute(_OUT_OF_ZONE, (ZONE_BITS,)):
         found.note(f"run {_readable(which)} started outside of the bounds of its zone")
+
+
+def check_long_traces(connection: Connection, found: Findings) -> None:
+    found.looked_at = _count(connection, "SELECT count(*) FROM long_traces")
+    for (which,) in connection.raw.execute(_LONG_UNLISTED, (TRACE_SPAN_US,)):
+        found.note(f"trace {_readable(which)} is longer than it is said to be")
 
 
 def check_changes(connection: Connection, found: Findings) -> None:

@@ -1,0 +1,92 @@
+"""Expressions over terms -> what the inverted index finds, and how common that is.
+
+Asked of the index itself for every query anew: its newest hits tell how many there are in all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runstore.engine.sqlite.candidates import Read
+from runstore.engine.sqlite.connections import Connection
+from runstore.limits import (
+    CANDIDATES_MAX,
+    FIRST_CANDIDATES,
+    LOOKUP_TERMS_MAX,
+    WORD_FORMS_LISTED,
+    WORD_FORMS_MAX,
+)
+from runstore.model.jsontext import decode
+from runstore.sql.sqlite import select
+from runstore.sql.sqlite.lookup import All, Any_, Expression, Term, match_text, resolve, size
+
+SURELY_COMMON = 2  # times CANDIDATES_MAX, by an estimate from the newest runs
+NOTHING = '"@"'  # no run has this term: every mark is followed by a text
+
+
+@dataclass(slots=True)
+class Probing:
+    """One query's questions to the inverted index, each asked once."""
+
+    connection: Connection
+    pids: Sequence[int] | None
+    all_pids: Sequence[int]
+    reads: list[Read]
+    newest: dict[str, list[int]] = field(default_factory=dict)  # hits, by what was asked
+    shares: dict[Expression, float] = field(default_factory=dict)  # hits to a run, in all
+    _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
+
+    def resolve(self, expression: Expression) -> Expression | None:
+        """The expression with its prefixes spelt out; None if nothing can be found."""
+        if expression not in self._resolved:
+            self._resolved[expression] = resolve(expression, self.connection.words, WORD_FORMS_MAX)
+        return self._resolved[expression]
+
+    def in_projects(self, expression: Expression) -> Expression:
+        if self.pids is None or set(self.pids) == set(self.all_pids):
+            return expression
+        projects = tuple(Term(f"@j{pid}") for pid in self.pids)
+        return All((expression, projects[0] if len(projects) == 1 else Any_(projects)))
+
+    def text(self, expression: Expression) -> str | None:
+        """For a condition on one run: what lists all hits; None: too long to be asked."""
+        if size(expression) > LOOKUP_TERMS_MAX:
+            return None
+        resolved = resolve(expression, self.connection.words, WORD_FORMS_LISTED)
+        return NOTHING if resolved is None else match_text(resolved)
+
+    def few(self, expression: Expression, *, in_projects: bool) -> list[int] | None:
+        """Every rid the index finds, perhaps of other projects too; None if they are more than
+        CANDIDATES_MAX, or seem so by far.
+
+        Wrong by that, a walk in order of arrival still reads no more than the index finds."""
+        resolved = self.resolve(expression)
+        if resolved is None:
+            return []
+        # Without the projects first: to intersect with all runs of one costs more than few reads.
+        rids = self._listed(expression, match_text(resolved))
+        if rids is None and in_projects:
+            narrower = self.resolve(self.in_projects(expression))
+            if narrower not in (None, resolved):
+                rids = self._listed(expression, match_text(narrower))
+        return rids
+
+    def _listed(self, expression: Expression, match: str) -> list[int] | None:
+        """`few` of what is asked with this text."""
+        rids = self._rids(match, FIRST_CANDIDATES, newest=True)
+        if len(rids) == FIRST_CANDIDATES:
+            self.newest[match] = rids
+            ((newest,),) = self.connection.all(select.newest_rid())
+            self.shares[expression] = share = len(rids) / (newest - rids[-1] + 1)
+            if share * newest > SURELY_COMMON * CANDIDATES_MAX:
+                return None
+            rids = self._rids(match, CANDIDATES_MAX + 1)
+            if len(rids) > CANDIDATES_MAX:
+                return None
+        # What it found counts where it is read.
+        self.reads.append(Read(select.probe(match, CANDIDATES_MAX), 0))
+        return rids
+
+    def _rids(self, match: str, limit: int, *, newest: bool = False) -> list[int]:
+        ((rids,),) = self.connection.all(select.probe(match, limit, newest=newest))
+        found: list[int] = decode(rids)
+        return sorted(found, reverse=True) if newest else found

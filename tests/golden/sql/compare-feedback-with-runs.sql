@@ -1,0 +1,1 @@
+SELECT ifnull((SELECT max(rowid) FROM feedback), 0), ifnull((SELECT max(rid) FROM runs), 0);
