@@ -182,10 +182,10 @@ FULL = create(
 ALWAYS = ("id", "trace_id", "dotted_order", "start_us", "status", "name", "run_type", "project_id")
 
 
-@pytest.mark.parametrize("name", [*Run.__dataclass_fields__, "nothing"])
+@pytest.mark.parametrize("name", [*Run.__struct_fields__, "nothing"])
 def test_select_fills_what_it_says(store: Asked, name: str) -> None:
     store.write(FULL)
-    everything = frozenset(Run.__dataclass_fields__)
+    everything = frozenset(Run.__struct_fields__)
     (full,) = store.page(select=everything).runs
     select = everything & {name}
     (run,) = store.page(select=select).runs

@@ -38,7 +38,7 @@ TROUBLE = patch(1, 2, error="boom", serialized={"s": 1}, reference_example_id=ri
 
 def all_of(store: Asked, run_number: int) -> Run:
     """With everything that can be selected; the project, made anew by every store, by name."""
-    select = frozenset(Run.__dataclass_fields__)
+    select = frozenset(Run.__struct_fields__)
     (run,) = store.page(ids=(rid(run_number),), select=select).runs
     if run.project_id is not None:
         assert run.project_id == store.project_id("p")

@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runstore.engine.base import Engine
@@ -61,11 +61,11 @@ def same_page(pair: Pair, query: RunQuery) -> Page:
     for run, other in zip(wanted.runs, got.runs, strict=True):
         if run == other:
             continue
-        for field in fields(run):
-            if field.name not in plan.select | ALWAYS:
+        for field in run.__struct_fields__:
+            if field not in plan.select | ALWAYS:
                 continue  # an engine may tell more than it was asked for
-            a, b = getattr(run, field.name), getattr(other, field.name)
-            assert a == b, f"{field.name} of {run.id}: {b!r}, not {a!r}"
+            a, b = getattr(run, field), getattr(other, field)
+            assert a == b, f"{field} of {run.id}: {b!r}, not {a!r}"
     for name in ("has_next", "has_previous", "feedback", "child_ids", "descendant_ids"):
         a, b = getattr(wanted, name), getattr(got, name)
         assert a == b, f"{name}: {_parted(b, a)!r}, not {_parted(a, b)!r}; {_story(pair, query)}"

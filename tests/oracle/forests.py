@@ -4,7 +4,8 @@ repeats, runs without dotted order, traces across projects, late and early start
 The words are those of tests/filter/strategies.py, so that random filters meet them.
 """
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
@@ -152,7 +153,7 @@ class Grower:
             return patches  # the create never comes
         messages = [create, *patches]
         if random.random() < 0.1:
-            messages.append(replace(random.choice(messages)))
+            messages.append(copy(random.choice(messages)))
         return messages
 
     def _patch(self, create: RunMessage, trace: str, order: str) -> RunMessage:

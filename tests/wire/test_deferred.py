@@ -2,7 +2,8 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+
+import msgspec
 
 from runstore.limits import DEFERRED_RUNS
 from runstore.model.feedback import Feedback
@@ -17,7 +18,7 @@ QUERY = asked(RunQuery(project_ids=(ROOT,), query="tea"), select=DEFAULT | {"chi
 
 
 def page() -> Page:
-    runs = [replace(FULL, name=f"run {number}") for number in range(COUNT - 1)]
+    runs = [msgspec.structs.replace(FULL, name=f"run {number}") for number in range(COUNT - 1)]
     return Page(
         runs=[*runs, run(id=ROOT, totals={})],
         has_next=True,

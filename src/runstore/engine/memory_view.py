@@ -5,6 +5,8 @@ it is plain to see that it is right. Reads only; the memory engine makes a new v
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+import msgspec
+
 from runstore.engine.memory_group import groups_of
 from runstore.filter.match import matches
 from runstore.filter.tree import And, Entries, Node, Not, Or
@@ -37,7 +39,9 @@ class View:
         feedback: Iterable[Feedback],
     ) -> None:
         totals = _totals(runs.values())
-        self.runs = {run.id: replace(run, totals=totals[run.id]) for run in runs.values()}
+        self.runs = {
+            run.id: msgspec.structs.replace(run, totals=totals[run.id]) for run in runs.values()
+        }
         self.feedback = [_adopted(record, runs.get(record.run_id or "")) for record in feedback]
         records: dict[str, list[Feedback]] = {}
         for record in newest_first(self.feedback):
@@ -220,7 +224,7 @@ def _run_bytes(run: Run, plan: RunPlan) -> int:
 
 
 def _selected(run: Run, select: frozenset[str]) -> Run:
-    names = [name for name in Run.__dataclass_fields__ if name in ALWAYS or name in select]
+    names = [name for name in Run.__struct_fields__ if name in ALWAYS or name in select]
     return Run(**{name: getattr(run, name) for name in names})
 
 

@@ -13,6 +13,7 @@ Among patches the later arrival wins. Source: docs/decisions/0006-merge.md.
 Payloads are decoded only where two messages said one that merges inside.
 """
 
+from copy import copy
 from typing import Any, TypeVar
 
 import orjson
@@ -47,31 +48,29 @@ def _first(message: RunMessage, now_us: int, project_id: str | None) -> Run:
     if start_us is None:
         start_us = segment_start_us(said.dotted_order) if isinstance(said, Place) else now_us
     place = said if isinstance(said, Place) else derived_identity(message.id, said, start_us)
-    return Run(
-        id=message.id,
-        trace_id=place.trace_id,
-        dotted_order=place.dotted_order,
-        start_us=start_us,
-        parent_run_id=place.parent_run_id,
-        project_id=project_id,
-        name=message.name,
-        run_type=message.run_type,
-        end_us=message.end_us,
-        error=message.error or None,
-        tags=() if not message.tags else tuple(dict.fromkeys(message.tags)),
-        reference_example_id=message.reference_example_id,
-        received_us=now_us,
-        has_create=not message.is_patch,
-        provisional=isinstance(said, Said),
-        start_guessed=message.start_us is None,
-        said_status=message.status,
-        inputs=message.inputs,
-        outputs=message.outputs,
-        extra=message.extra,
-        events=message.events,
-        serialized=message.serialized,
-        attachments=_attachments((), message.attachments, over=True),
-    )
+    run = Run(message.id, place.trace_id, place.dotted_order, start_us)
+    run.parent_run_id = place.parent_run_id
+    run.project_id = project_id
+    run.name = message.name
+    run.run_type = message.run_type
+    run.end_us = message.end_us
+    run.error = message.error or None
+    if message.tags:
+        run.tags = tuple(dict.fromkeys(message.tags))
+    run.reference_example_id = message.reference_example_id
+    run.received_us = now_us
+    run.has_create = not message.is_patch
+    run.provisional = place is not said
+    run.start_guessed = message.start_us is None
+    run.said_status = message.status
+    run.inputs = message.inputs
+    run.outputs = message.outputs
+    run.extra = message.extra
+    run.events = message.events
+    run.serialized = message.serialized
+    if message.attachments:
+        run.attachments = _attachments((), message.attachments, over=True)
+    return run
 
 
 def _next(run: Run, message: RunMessage, project_id: str | None) -> Run:
@@ -89,36 +88,27 @@ def _next(run: Run, message: RunMessage, project_id: str | None) -> Run:
     have_project = run.project_id
     if leads or not run.has_create:
         have_project = project_id or have_project
-    return Run(
-        id=run.id,
-        trace_id=place.trace_id,
-        dotted_order=place.dotted_order,
-        start_us=start_us,
-        status=run.status,
-        parent_run_id=place.parent_run_id,
-        project_id=have_project or project_id,
-        name=_pick(run.name, message.name, over),
-        run_type=_pick(run.run_type, message.run_type, over),
-        end_us=_pick(run.end_us, message.end_us, over),
-        error=_pick(run.error, message.error or None, over),
-        tags=_tags(run.tags, message.tags, leads),
-        reference_example_id=_pick(run.reference_example_id, message.reference_example_id, over),
-        thread_id=run.thread_id,
-        first_token_us=run.first_token_us,
-        received_us=run.received_us,
-        has_create=run.has_create or not message.is_patch,
-        provisional=isinstance(said, Said),
-        start_guessed=guessed,
-        said_status=_pick(run.said_status, message.status, over),
-        usage=run.usage,
-        totals=run.totals,
-        inputs=_pick(run.inputs, message.inputs, over),
-        outputs=_pick(run.outputs, message.outputs, over),
-        extra=_extra(run.extra, message.extra, over),
-        events=_events(run.events, message.events, leads),
-        serialized=_pick(run.serialized, message.serialized, over),
-        attachments=_attachments(run.attachments, message.attachments, over, leads),
-    )
+    made = copy(run)
+    made.trace_id, made.parent_run_id, made.dotted_order = place
+    made.start_us = start_us
+    made.project_id = have_project or project_id
+    made.name = _pick(run.name, message.name, over)
+    made.run_type = _pick(run.run_type, message.run_type, over)
+    made.end_us = _pick(run.end_us, message.end_us, over)
+    made.error = _pick(run.error, message.error or None, over)
+    made.tags = _tags(run.tags, message.tags, leads)
+    made.reference_example_id = _pick(run.reference_example_id, message.reference_example_id, over)
+    made.has_create = run.has_create or not message.is_patch
+    made.provisional = place is not said
+    made.start_guessed = guessed
+    made.said_status = _pick(run.said_status, message.status, over)
+    made.inputs = _pick(run.inputs, message.inputs, over)
+    made.outputs = _pick(run.outputs, message.outputs, over)
+    made.extra = _extra(run.extra, message.extra, over)
+    made.events = _events(run.events, message.events, leads)
+    made.serialized = _pick(run.serialized, message.serialized, over)
+    made.attachments = _attachments(run.attachments, message.attachments, over, leads)
+    return made
 
 
 def _pick(have: T | None, said: T | None, over: bool) -> T | None:

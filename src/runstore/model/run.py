@@ -1,7 +1,9 @@
 """What a run is: the messages that tell of it, and the run they add up to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NewType
+
+import msgspec
 
 from runstore.model.usage import Counters, Sums
 
@@ -23,8 +25,10 @@ class Attachment:
     size: int  # bytes
 
 
-@dataclass(slots=True, kw_only=True)
-class RunMessage:
+# Structs, not dataclasses: they are made, compared and sent between processes several times a run.
+# Where there are many, made of what they must have and then filled: thirty names in one call take
+# ten times as long.
+class RunMessage(msgspec.Struct, array_like=True):
     """What one create or one patch said about a run. None: it said nothing of that.
 
     `extra` holds metadata too. `inputs` ... are JSON objects as text; `events` a JSON array.
@@ -53,8 +57,7 @@ class RunMessage:
     attachments: tuple[Attachment, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, array_like=True):
     """A run as it stands: its messages merged, and what follows from them derived.
 
     Payloads and attachments an engine was not asked for (`select`) are missing.
@@ -80,8 +83,8 @@ class Run:
     provisional: bool = False  # no message has said its dotted_order: see model/identity.py
     start_guessed: bool = False  # no message has said when it started
     said_status: str | None = None  # what messages said; `status` follows from it and the rest
-    usage: Counters = field(default_factory=dict)  # its own
-    totals: Sums = field(default_factory=dict)  # its own and all descendants'
+    usage: Counters = {}  # its own
+    totals: Sums = {}  # its own and all descendants'
     inputs: JsonText | None = None
     outputs: JsonText | None = None
     extra: JsonText | None = None  # metadata with ls_run_depth inside

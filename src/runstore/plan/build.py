@@ -1,7 +1,5 @@
 """RunQuery -> RunPlan: body restrictions and filter texts become one tree each. Knows no SQL."""
 
-from dataclasses import fields
-
 from runstore.errors import InvalidRequest, TooLarge
 from runstore.filter.check import compile_filter
 from runstore.filter.rewrite import rewrite
@@ -12,7 +10,7 @@ from runstore.model.run import Run
 from runstore.model.words import tokens
 from runstore.plan.plan import EXTRA_FIELDS, RunPlan, RunScope
 
-RUN_FIELDS = frozenset(field.name for field in fields(Run))
+RUN_FIELDS = frozenset(Run.__struct_fields__)
 SELECT_DEFAULT = RUN_FIELDS - EXTRA_FIELDS | {"feedback_stats"}
 
 

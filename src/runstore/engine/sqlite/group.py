@@ -5,7 +5,8 @@ run that is posted and patched in one group is written once.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -206,7 +207,7 @@ class Group:
                 setattr(run, column, text)
                 terms = self._shelf.input_terms.get(rid) if column == "inputs" else None
                 self._payloads.know(text, payload, terms)
-        state = State(replace(run), rid, run, UNCHANGED)
+        state = State(copy(run), rid, run, UNCHANGED)
         self._states[run.id] = state
         return state
 
