@@ -10,7 +10,9 @@ from functools import lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER_S = 1_000_000
 ZONE = "+00:00"  # of all times we write
+USUAL_CHARS = 32  # of a time as SDKs write it
 _US_PER_HOUR = 3_600 * US_PER_S
+_US_PER_DAY = 24 * _US_PER_HOUR
 _CLOCK = [f":{minute:02d}:{second:02d}" for minute in range(60) for second in range(60)]
 START_US_MAX = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 START_US_MIN = -62_135_596_800_000_000  # 0001-01-01T00:00:00Z
@@ -32,6 +34,10 @@ def us_from_text(text: str) -> int:
 
     Raises ValueError.
     """
+    if len(text) == USUAL_CHARS and text[26:] == ZONE and text[10] == "T" and text[7] == "-":
+        usual = _us_from_usual(text)
+        if usual is not None:
+            return usual
     found = _ISO.fullmatch(text)
     if found is None:
         raise ValueError(f"not an ISO-8601 time: {text[:80]!r}")
@@ -51,6 +57,17 @@ def us_from_text(text: str) -> int:
     if not START_US_MIN <= us <= START_US_MAX:  # in its own zone it was not
         raise ValueError(f"time out of range: {text[:80]!r}")
     return us
+
+
+def _us_from_usual(text: str) -> int | None:
+    """Of 2024-04-29T00:49:12.090000+00:00, as both SDKs and we write it; None for what is not."""
+    try:
+        since = datetime.fromisoformat(text) - EPOCH
+    except ValueError:
+        return None
+    if text[16] != ":" or text[19] != ".":
+        return None
+    return since.days * _US_PER_DAY + since.seconds * US_PER_S + since.microseconds
 
 
 def us_from_epoch_ms(milliseconds: float) -> int:

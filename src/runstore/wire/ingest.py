@@ -15,10 +15,10 @@ from runstore.errors import InvalidRequest, TooLarge
 from runstore.limits import ATTACHMENT_BYTES_MAX, PARTS_MAX, PAYLOAD_BYTES_MAX
 from runstore.model.batch import Batch
 from runstore.model.jsontext import valid_json
-from runstore.model.run import PAYLOADS, Attachment, JsonText, Refusal
+from runstore.model.run import PAYLOADS, Attachment, JsonText, Refusal, RunMessage
 from runstore.wire.feedback import decode_feedback_fields
 from runstore.wire.multipart import MultipartReader, PartHead
-from runstore.wire.runs import decode_run, error_text, shaped
+from runstore.wire.runs import decode_run, decode_usual_run, error_text, shaped
 from runstore.wire.values import shown, to_id
 
 _OPERATIONS = ("post", "patch")
@@ -84,19 +84,24 @@ def decode_multipart(body: bytes, boundary: bytes, sink: AttachmentSink, *, now_
 class _Message:
     """What the parts have told so far of one post or patch."""
 
-    __slots__ = ("attachments", "error", "fields", "is_patch", "payloads", "problem", "run_id")
+    __slots__ = (
+        "attachments", "error", "fields", "is_patch", "message", "payloads", "problem", "run_id"
+    )  # fmt: skip
 
     def __init__(self, run_id: str, is_patch: bool) -> None:
         self.run_id = run_id
         self.is_patch = is_patch
-        self.fields: dict[str, Any] | None = None
+        self.message: RunMessage | None = None  # of a run part that is as usual
+        self.fields: dict[str, Any] | None = None  # of one that is not
         self.payloads: dict[str, JsonText | None] = {}
         self.error: str | None = None
         self.attachments: list[Attachment] = []
         self.problem: str | None = None
 
     def has(self, name: str) -> bool:
-        return name in self.payloads if name else self.fields is not None
+        if name:
+            return name in self.payloads
+        return self.message is not None or self.fields is not None
 
 
 class _Parts:
@@ -122,6 +127,12 @@ class _Parts:
     # --- PartConsumer
 
     def whole_part(self, name: str, content_type: str, length: int | None, data: bytes) -> None:
+        prefix, _, field = name.rpartition(".")
+        message = self._latest.get(prefix)
+        if message is not None and field in _OUT_OF_LINE and field not in message.payloads:
+            self._count_part()
+            self._end_run_part(message, field, data, len(data), length)
+            return
         operation, _, rest = name.partition(".")
         if operation in _OPERATIONS:
             self._count_part()
@@ -212,7 +223,14 @@ class _Parts:
         self, message: _Message, name: str, data: bytes | None, size: int, length: int | None
     ) -> None:
         try:
-            text, value = _json(data, size, length)
+            if data is None or size > PAYLOAD_BYTES_MAX or length not in (None, size):
+                raise _wrong_size(size, length)
+            if not name and message.problem is None:
+                usual = decode_usual_run(data, message.run_id, is_patch=message.is_patch)
+                if usual is not None:
+                    message.message = usual
+                    return
+            text, value = valid_json(data)
             if not name:
                 if value.__class__ is not dict:
                     raise ValueError(f"{shown(value)} is not a JSON object")
@@ -247,7 +265,9 @@ class _Parts:
     def _end_feedback(self, feedback_id: str, data: bytes | None) -> None:
         run_id = feedback_id
         try:
-            _, value = _json(data, self._size, self._head.length)
+            if data is None or self._head.length not in (None, self._size):
+                raise _wrong_size(self._size, self._head.length)
+            _, value = valid_json(data)
             if value.__class__ is not dict:
                 raise ValueError(f"{shown(value)} is not a JSON object")
             run_id = str(value.get("run_id") or value.get("trace_id") or feedback_id)
@@ -267,16 +287,13 @@ class _Parts:
             try:
                 if told.problem is not None:
                     raise ValueError(told.problem)
-                if told.fields is None:
+                message = told.message
+                if message is not None:
+                    _add_payloads(message, told)
+                elif told.fields is None:
                     raise ValueError(f"the part {operation}.{told.run_id} did not come")
-                said = told.fields.get("id")
-                if said is None:
-                    told.fields["id"] = told.run_id
-                elif said != told.run_id and to_id(said) != told.run_id:
-                    raise ValueError(f"id: {shown(said)} is not the id in the part's name")
-                message = decode_run(
-                    told.fields, is_patch=told.is_patch, payloads=told.payloads, error=told.error
-                )
+                else:
+                    message = _decoded(told, told.fields)
                 message.attachments = tuple(told.attachments)
                 batch.messages.append(message)
             except ValueError as error:
@@ -307,13 +324,26 @@ class _Parts:
                 message.attachments.append(attachment)
 
 
-def _json(data: bytes | None, size: int, length: int | None) -> tuple[JsonText, Any]:
-    """A part's bytes, unchanged where they are JSON as it should be, and their value.
+def _add_payloads(message: RunMessage, told: _Message) -> None:
+    for name, text in told.payloads.items():
+        if text is not None:
+            setattr(message, name, text)
+    if told.error is not None:
+        message.error = told.error
 
-    `data` is None when they were too many to keep; `length` is what the part's headers say.
-    """
-    if data is None or size > PAYLOAD_BYTES_MAX:
-        raise ValueError(f"{size} bytes, at most {PAYLOAD_BYTES_MAX} are allowed")
-    if length is not None and length != size:
-        raise ValueError(f"{size} bytes came, the part's headers say {length}")
-    return valid_json(data)
+
+def _decoded(told: _Message, fields: dict[str, Any]) -> RunMessage:
+    """Of a run part that is not as usual."""
+    said = fields.get("id")
+    if said is None:
+        fields["id"] = told.run_id
+    elif said != told.run_id and to_id(said) != told.run_id:
+        raise ValueError(f"id: {shown(said)} is not the id in the part's name")
+    return decode_run(fields, is_patch=told.is_patch, payloads=told.payloads, error=told.error)
+
+
+def _wrong_size(size: int, length: int | None) -> ValueError:
+    """`length` is what the part's headers say."""
+    if size > PAYLOAD_BYTES_MAX:
+        return ValueError(f"{size} bytes, at most {PAYLOAD_BYTES_MAX} are allowed")
+    return ValueError(f"{size} bytes came, the part's headers say {length}")

@@ -10,6 +10,7 @@ the same parts.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from runstore.errors import InvalidRequest, SchemaError
@@ -38,12 +39,13 @@ class PartConsumer(Protocol):
 
 _PREAMBLE, _HEAD, _BODY, _END = range(4)
 
-# What both SDKs send, matched in one go; anything else takes the long way.
-_COMMON_HEAD: Final = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="([^"%\\\r\n]*)"'
-    rb"(?:\r\nContent-Type: ([^;\r\n]*)(?:; ?length=(\d{1,18}))?)?"
-    rb"(?:\r\nContent-Length: (\d{1,18}))?\r\n\r\n"
-)
+# What surrounds the name and the length in what SDKs send. Other heads take the long way.
+_BEFORE_NAME: Final = "\r\nContent-Disposition: form-data; name="
+_BEFORE_LENGTH: Final = {
+    "\r\nContent-Type: application/json\r\nContent-Length: ": "application/json",
+    "\r\nContent-Type: application/json; length=": "application/json",
+}
+_DIGITS: Final = "0123456789"
 # A quote inside quotes ends them only where a parameter can end: the SDK escapes none in names.
 _PARAMETER = re.compile(
     r'\s*;\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!\s*(?:;|$)))*+)"|([^;\s"]*))'
@@ -122,24 +124,21 @@ class MultipartReader:
         return end, found
 
     def _read_whole_parts(self, buffer: bytes, at: int) -> int:
-        """Parts with common heads that end in this buffer: where the first other one begins."""
+        """Parts that end in this buffer: where the first one begins that may not."""
         delimiter = self._delimiter
+        if buffer.find(delimiter, at) < 0:
+            return at
         take = self._consumer.whole_part
-        while (common := _COMMON_HEAD.match(buffer, at)) is not None:
-            start = common.end()
-            end = buffer.find(delimiter, start)
-            if end < 0:
+        pieces = (buffer[at:] if at else buffer).split(delimiter)
+        pieces.pop()  # it goes on in the next buffer
+        for piece in pieces:
+            raw, blank_line, data = piece.partition(b"\r\n\r\n")
+            if not blank_line or len(raw) > PART_HEAD_BYTES_MAX - 4 or raw.startswith(b"--"):
                 break
-            name, kind, length, content_length = common.groups()
-            said = content_length or length
+            name, content_type, length = _usual_head(raw) or _parse_head(raw, self.parts)
             self.parts += 1
-            take(
-                name.decode("utf-8", "replace"),
-                kind.decode("latin-1") if kind else "",
-                int(said) if said else None,
-                buffer[start:end],
-            )
-            at = end + len(delimiter)
+            take(name, content_type, length, data)
+            at += len(piece) + len(delimiter)
         return at
 
     def _read_head(self, buffer: bytes, at: int) -> int:
@@ -162,6 +161,28 @@ class MultipartReader:
         self._state = _BODY
         self._consumer.begin_part(head)
         return end + 4
+
+
+def _usual_head(raw: bytes) -> tuple[str, str, int] | None:
+    """`PartHead` of a head as SDKs send it; of another None."""
+    try:
+        before, name, after = raw.decode("ascii").split('"')
+    except ValueError:  # not ASCII, or more quotes
+        return None
+    content_type, length = _after_name(after)
+    if length < 0 or before != _BEFORE_NAME or "%" in name or "\\" in name:
+        return None
+    return name, content_type, length
+
+
+@lru_cache(maxsize=4096)
+def _after_name(text: str) -> tuple[str, int]:
+    """Content type and length; a length of -1 is none that is as usual."""
+    kind = text.rstrip(_DIGITS)
+    said = text[len(kind) :]
+    if kind not in _BEFORE_LENGTH or not 0 < len(said) <= 18:
+        return "", -1
+    return _BEFORE_LENGTH[kind], int(said)
 
 
 def _parse_head(raw: bytes, index: int) -> PartHead:

@@ -4,7 +4,6 @@ Every function raises ValueError saying what it got and what it takes instead.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -45,20 +44,12 @@ def to_text(value: Any) -> str:
 def to_us(value: Any) -> int:
     """ISO-8601 text, naive meaning UTC, or epoch milliseconds as the JS SDK sends end_time."""
     if value.__class__ is str:
-        # As both SDKs write it; the runs of a batch share their seconds.
-        if len(value) == 32 and value[16] == ":" and value[19] == "." and value[26:] == "+00:00":
-            fraction = value[20:26]
-            if fraction.isascii() and fraction.isdigit():
-                return _second_us(value[:19]) + int(fraction)
         return us_from_text(value)
     if value.__class__ is int or value.__class__ is float:
         if abs(value) > 1e300:  # times 1,000 it would be infinite
             raise ValueError(f"time out of range: {value} ms since 1970")
         return us_from_epoch_ms(value)
     raise ValueError(f"{shown(value)} is neither an ISO-8601 time nor epoch milliseconds")
-
-
-_second_us = lru_cache(maxsize=4096)(us_from_text)
 
 
 def to_bool(value: Any) -> bool:
