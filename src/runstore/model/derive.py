@@ -67,7 +67,7 @@ def derive(run: Run, prices: Prices, values: Values) -> None:
     run.status = _status(run, metadata)
     run.thread_id = _thread_id(metadata)
     run.first_token_us = _first_token_us(run.events)
-    run.usage = _usage(run, values, prices)
+    run.usage = _usage(run, values, metadata, prices)
 
 
 def _set_depth(run: Run, values: Values) -> None:
@@ -123,11 +123,11 @@ def _first_token_us(events: JsonText | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def _usage(run: Run, values: Values, prices: Prices) -> Counters:
-    counters = found_usage(run.run_type, values.metadata, values.outputs)
+def _usage(run: Run, values: Values, metadata: dict[str, Any], prices: Prices) -> Counters:
+    counters = found_usage(run.run_type, metadata, values.outputs)
     if counters:
         model = _model(values)
-        provider = values.metadata.get("ls_provider")
+        provider = metadata.get("ls_provider")
         price = None
         if model is not None:
             price = prices.price_of(model, provider if isinstance(provider, str) else None)

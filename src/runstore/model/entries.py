@@ -58,7 +58,8 @@ def _walk(path: str, value: Any, entries: list[Entry]) -> None:
     if isinstance(value, dict):
         prefix = f"{path}." if path else ""
         for key, child in value.items():
-            if child.__class__ is str:
+            kind = child.__class__
+            if kind is str or kind is int or kind is float or kind is bool:
                 entries.append((prefix + key, child))
             elif child is not None:
                 _walk(prefix + key, child, entries)

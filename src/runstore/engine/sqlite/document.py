@@ -39,9 +39,6 @@ class Payload:
             self._packed = self._codec.pack(self.text)
         return self._packed
 
-    def know_value(self, value: Any) -> None:
-        self._value = value
-
     @property
     def value(self) -> Any:
         if self._value is _UNREAD:
@@ -68,12 +65,20 @@ class Payloads:
         self._known[id(text)] = Payload(self.codec, text, packed, terms)
 
     def of(self, text: JsonText) -> Payload:
-        payload = self._known.get(id(text))
+        place = id(text)
+        payload = self._known.get(place)
         if payload is None:
             # It holds its text, so the number stays that of this text.
-            payload = self._known[id(text)] = Payload(self.codec, text)
-            payload.know_value(self._values.get(id(text), _UNREAD))
+            payload = self._known[place] = Payload(self.codec, text)
+            payload._value = self._values.get(place, _UNREAD)
         return payload
+
+    def packed(self, text: JsonText | None) -> bytes | None:
+        """For texts of which nothing else is wanted."""
+        if text is None:
+            return None
+        payload = self._known.get(id(text))
+        return self.codec.pack(text) if payload is None else payload.packed
 
 
 class Document(msgspec.Struct, array_like=True):
@@ -110,17 +115,18 @@ def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:
     derive(run, prices, values)
     of_inputs = NO_TERMS if inputs is None else inputs.terms("i")
     of_outputs = NO_TERMS if outputs is None else outputs.terms("o")
-    of_run = run_terms(run, values.metadata)
+    metadata = values.metadata
+    of_run = run_terms(run, metadata)
     return Document(
         payloads=(
             None if inputs is None else inputs.packed,
             None if outputs is None else outputs.packed,
             None if run.extra is None else _packed_extra(run.extra, extra, payloads.codec),
-            None if run.events is None else payloads.of(run.events).packed,
-            None if run.serialized is None else payloads.of(run.serialized).packed,
+            payloads.packed(run.events),
+            payloads.packed(run.serialized),
         ),
         of_run=of_run,
         of_inputs=of_inputs,
         of_outputs=of_outputs,
-        present=present_bits(run, values.metadata),
+        present=present_bits(run, metadata),
     )

@@ -153,5 +153,7 @@ def present_bits(run: Run, metadata: Any) -> int:
 
 def _is_empty(text: bytes) -> bool:
     """null, {} or [], however blanks are put."""
+    if text[:2] == b'{"':
+        return False
     text = text.strip()
     return text == b"null" or (text[:1] in (b"{", b"[") and not text[1:-1].strip())

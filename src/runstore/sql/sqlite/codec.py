@@ -49,7 +49,10 @@ class Codec:
     def pack(self, payload: JsonText) -> bytes:
         if len(payload) <= PLAIN_BYTES_MAX:
             return payload
-        packed = self._compressor().compress(payload)
+        known: tuple[int, Callable[[bytes], bytes]] | None = getattr(self._local, "compress", None)
+        if known is None or known[0] != self._newest:
+            known = self._new_compressor()
+        packed = known[1](payload)
         return packed if len(packed) < len(payload) else payload
 
     def unpack(self, stored: bytes) -> JsonText:
@@ -77,16 +80,14 @@ class Codec:
                 pass  # some are of another dictionary, or damaged, or zstandard is not the C one
         return [self.unpack(one) for one in stored]
 
-    def _compressor(self) -> zstandard.ZstdCompressor:
-        known: tuple[int, zstandard.ZstdCompressor] | None
-        known = getattr(self._local, "compressor", None)
-        if known is None or known[0] != self._newest:
-            newest = self._newest
-            made = zstandard.ZstdCompressor(
-                LEVEL, dict_data=self._dictionaries.get(newest), write_checksum=True
-            )
-            self._local.compressor = known = (newest, made)
-        return known[1]
+    def _new_compressor(self) -> tuple[int, Callable[[bytes], bytes]]:
+        """This thread's, with the dictionary it uses."""
+        newest = self._newest
+        made = zstandard.ZstdCompressor(
+            LEVEL, dict_data=self._dictionaries.get(newest), write_checksum=True
+        )
+        self._local.compress = known = (newest, made.compress)
+        return known
 
     def _decompressor(self, dictionary_id: int) -> zstandard.ZstdDecompressor:
         known: dict[int, zstandard.ZstdDecompressor] = self._local.__dict__.setdefault(

@@ -88,7 +88,18 @@ def run_terms(run: Run, metadata: Any) -> Terms:
     words of `others`."""
     terms = {f"@s{run.status}"}
     entries = flatten(metadata)
-    others = [str(value) for _, value in entries if value.__class__ is not bool]
+    others = []
+    keys = set()
+    for entry in entries:
+        path, value = entry
+        keys.add(path)
+        if value.__class__ is str:
+            others.append(value)
+            terms.add(_TEXT_PAIRS.get(entry) or _text_pair(entry))
+        else:
+            terms.add(_remembered_pair(path, value))
+            if value.__class__ is not bool:
+                others.append(str(value))
     if run.name is not None:
         terms.add("@n" + quoted(run.name))
         others.append(run.name)
@@ -106,9 +117,8 @@ def run_terms(run: Run, metadata: Any) -> Terms:
         terms.add("@h" + quoted(run.thread_id))
     if run.reference_example_id is not None:
         terms.add("@r" + run.reference_example_id)
-    terms.update([_remembered_pair(path, value) for path, value in entries])
-    keys = _paths_terms("m", {path for path, _ in entries})
-    return Terms(f"{keys} {' '.join(terms)}", blank_separated("\n".join(others)))
+    paths = _paths_terms("m", keys)
+    return Terms(f"{paths} {' '.join(terms)}", blank_separated("\n".join(others)))
 
 
 def payload_terms(mark: str, value: Any) -> Terms:
@@ -130,6 +140,17 @@ def _made_paths_terms(mark: str, paths: frozenset[str]) -> str:
     for path in paths:
         terms.update(_key_terms(mark, path))
     return " ".join(terms)
+
+
+_TEXT_PAIRS: dict[tuple[str, Leaf], str] = {}
+"""Terms of pairs whose value is a text, as most are; to look here takes half as long as a call."""
+
+
+def _text_pair(entry: tuple[str, Leaf]) -> str:
+    if len(_TEXT_PAIRS) >= REMEMBERED_MAX:
+        _TEXT_PAIRS.clear()
+    term = _TEXT_PAIRS[entry] = pair_term(*entry)
+    return term
 
 
 @lru_cache(REMEMBERED_MAX, typed=True)
