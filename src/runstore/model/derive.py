@@ -11,7 +11,7 @@ from runstore.model.merge import event_time_us
 from runstore.model.prices import Prices, add_costs
 from runstore.model.run import STATUSES, JsonText, Run
 from runstore.model.usage import Counters
-from runstore.model.usage_found import found_usage
+from runstore.model.usage_found import METERED_TYPES, found_usage, has_report
 
 DEPTH_KEY = "ls_run_depth"
 THREAD_KEYS = ("session_id", "conversation_id", "thread_id")  # of metadata, the first counts
@@ -68,6 +68,32 @@ def derive(run: Run, prices: Prices, values: Values) -> None:
     run.thread_id = _thread_id(metadata)
     run.first_token_us = _first_token_us(run.events)
     run.usage = _usage(run, values, metadata, prices)
+
+
+def rederive(run: Run, prices: Prices, values: Values) -> None:
+    """`derive` for a run that was derived before a message changed it, if that has left its
+    `extra`, its type and its place alone."""
+    metadata = values.metadata if _asks_metadata(run, values) else {}
+    run.status = _status(run, metadata)
+    run.first_token_us = _first_token_us(run.events)
+    run.usage = _usage(run, values, metadata, prices)
+
+
+def _asks_metadata(run: Run, values: Values) -> bool:
+    """Whether status or usage may follow from it, which most runs' do not."""
+    if run.run_type in METERED_TYPES or has_report(values.outputs):
+        return True
+    extra = run.extra or b""
+    return any(sign in extra for sign in (b"usage_metadata", b"ls_is_error_interrupt", b"\\u00"))
+
+
+def with_depth(text: JsonText, extra: Any, depth: int) -> JsonText:
+    """What `derive` makes of an `extra`, whose value is given and may be changed."""
+    metadata = extra.get("metadata") if extra.__class__ is dict else None
+    if metadata.__class__ is not dict or DEPTH_KEY in metadata:
+        return text
+    metadata[DEPTH_KEY] = depth
+    return encode(extra)
 
 
 def _set_depth(run: Run, values: Values) -> None:

@@ -22,7 +22,7 @@ from runstore.model.dotted_order import segment_start_us
 from runstore.model.identity import Place, Said, derived_identity, said_identity
 from runstore.model.jsontext import decode, encode
 from runstore.model.run import Attachment, JsonText, Run, RunMessage
-from runstore.model.times import us_from_epoch_ms, us_from_text
+from runstore.model.times import START_US_MIN, us_from_epoch_ms, us_from_text
 
 T = TypeVar("T")
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
@@ -198,6 +198,8 @@ def _events(have: JsonText | None, said: JsonText | None, leads: bool) -> JsonTe
     """
     if have is None or said is None or said == have:
         return said if have is None else have
+    if said.startswith(have[:-1] + b",") and _is_in_order(said):
+        return said  # a patch tells the events so far again, and those since
     older, newer = decode(have), decode(said)
     if not isinstance(older, list) or not isinstance(newer, list):
         return have if isinstance(older, list) or not isinstance(newer, list) else said
@@ -216,6 +218,20 @@ def _events(have: JsonText | None, said: JsonText | None, leads: bool) -> JsonTe
             timed.append((time_us, event))
     timed.sort(key=lambda pair: pair[0])
     return encode([event for _, event in timed] + untimed)
+
+
+def _is_in_order(text: JsonText) -> bool:
+    """Whether these are events as a union of them with some of them would be written."""
+    events = decode(text)
+    if not isinstance(events, list):
+        return False
+    last = START_US_MIN - 1
+    for event in events:
+        time_us = event_time_us(event)
+        if time_us is None or time_us <= last:
+            return False
+        last = time_us
+    return encode(events) == text
 
 
 def event_time_us(event: object) -> int | None:

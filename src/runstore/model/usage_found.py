@@ -71,7 +71,7 @@ _DETAIL_NAMES = {"cached_tokens": "cache_read", "cached": "cache_read"}
 
 def found_usage(run_type: str | None, metadata: Any, outputs: Any) -> Counters:
     """Tokens in whole tokens, costs in picodollars. Nothing found: empty."""
-    if run_type not in METERED_TYPES and not _has_report(metadata) and not _has_report(outputs):
+    if run_type not in METERED_TYPES and not has_report(metadata) and not has_report(outputs):
         return {}
     tokens: Counters = {}
     costs: Counters = {}
@@ -85,7 +85,7 @@ def found_usage(run_type: str | None, metadata: Any, outputs: Any) -> Counters:
     return tokens | costs if costs else tokens
 
 
-def _has_report(holder: Any) -> bool:
+def has_report(holder: Any) -> bool:
     return holder.__class__ is dict and "usage_metadata" in holder
 
 

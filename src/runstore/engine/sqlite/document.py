@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from runstore.engine.sqlite.rows import present_bits
-from runstore.model.derive import Values, derive
+from runstore.model.derive import Values, derive, rederive
 from runstore.model.jsontext import decode
 from runstore.model.prices import Prices
 from runstore.model.run import JsonText, Run
 from runstore.sql.sqlite.codec import Codec
-from runstore.sql.sqlite.terms import NO_TERMS, Terms, payload_terms, run_terms
+from runstore.sql.sqlite.terms import NO_TERMS, Terms, payload_terms, run_terms, terms_of_changed
 
 _UNREAD: Any = object()
 
@@ -100,6 +100,40 @@ class Document(msgspec.Struct, array_like=True):
 def _packed_extra(text: JsonText, said: Payload | None, codec: Codec) -> bytes:
     """Deriving leaves `extra` as it was said, if that told the depth already."""
     return said.packed if said is not None and said.text is text else codec.pack(text)
+
+
+def document_of_changed(
+    run: Run, was: Run, of_run: Terms, prices: Prices, payloads: Payloads
+) -> Document | None:
+    """`document_of` for a run that stood as `was`, with these terms, before messages changed it:
+    most say its end and its outputs, and nothing else anew. None where they did."""
+    if (
+        run.extra is None
+        or run.extra is not was.extra
+        or was.error is not None
+        or run.dotted_order != was.dotted_order
+        or run.name != was.name
+        or run.run_type != was.run_type
+        or run.tags != was.tags
+        or run.reference_example_id != was.reference_example_id
+    ):
+        return None
+    inputs = None if run.inputs is None else payloads.of(run.inputs)
+    outputs = None if run.outputs is None else payloads.of(run.outputs)
+    rederive(run, prices, Values(run, outputs=None if outputs is None else outputs.value))
+    return Document(
+        payloads=(
+            None if inputs is None else inputs.packed,
+            None if outputs is None else outputs.packed,
+            payloads.packed(run.extra),
+            payloads.packed(run.events),
+            payloads.packed(run.serialized),
+        ),
+        of_run=terms_of_changed(of_run, was, run),
+        of_inputs=NO_TERMS if inputs is None else inputs.terms("i"),
+        of_outputs=NO_TERMS if outputs is None else outputs.terms("o"),
+        present=present_bits(run, metadata=True),  # it has the depth, at least
+    )
 
 
 def document_of(run: Run, prices: Prices, payloads: Payloads) -> Document:

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import zstandard
 
-from runstore.engine.sqlite.document import Document, Payloads, document_of
+from runstore.engine.sqlite.document import Document, Payloads, document_of, document_of_changed
 from runstore.engine.sqlite.feedback import feedback_row, upsert
 from runstore.engine.sqlite.feedback_tally import Tallies, has_moved
 from runstore.engine.sqlite.page_runs import attachments_of
@@ -33,7 +33,7 @@ from runstore.engine.sqlite.rows import (
     run_from_row,
     run_row,
 )
-from runstore.engine.sqlite.shelf import Shelf
+from runstore.engine.sqlite.shelf import KnownTerms, Shelf
 from runstore.engine.sqlite.totals import Deltas, apply, note_change
 from runstore.errors import Damaged
 from runstore.model.batch import Batch
@@ -42,7 +42,7 @@ from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.merge import merge
 from runstore.model.run import JsonText, Refusal, Run, RunMessage
 from runstore.model.usage import add, as_sums
-from runstore.sql.sqlite.terms import NO_TERMS, project_term
+from runstore.sql.sqlite.terms import NO_TERMS, Terms, project_term
 
 _BY_ID = SELECT_RUN + " WHERE id = ?"
 _PROVISIONAL_CHILDREN = "SELECT id FROM runs WHERE provisional = 1 AND parent_id = ?"
@@ -67,6 +67,7 @@ class State:
     rid: int
     old: Run | None
     document: Document | None  # None: to be made from the run
+    was: tuple[Run, Terms] | None = None  # before messages changed it, with the terms of that run
 
 
 class Group:
@@ -127,9 +128,9 @@ class Group:
     def _merge(
         self, state: State | None, messages: Sequence[RunMessage], refusals: list[Refusal]
     ) -> None:
-        if state is not None and state.document is not None:
-            restore_texts(state.run, state.document, self._payloads)
         for message in messages:
+            if state is not None and state.document is not None:
+                restore_texts(state.run, state.document, self._payloads, message)
             known = len(self._shelf.project_ids)
             project_id = self._project_of(message)
             if isinstance(project_id, Refusal):
@@ -146,6 +147,9 @@ class Group:
                 state = self._add(run, None)
             else:
                 moved = run.dotted_order != state.run.dotted_order
+                document = state.document
+                if state.was is None and document is not None and document is not UNCHANGED:
+                    state.was = state.run, document.of_run
                 state.run, state.document = run, None
                 self._settle(run, moved)
 
@@ -200,14 +204,16 @@ class Group:
         rid, run = run_from_row(row, self._shelf.project_ids.get(pid))
         if run.id in self._states:
             return self._states[run.id]
+        known = self._shelf.recent.get(rid)
         stored: Any = self._connection.execute(_PAYLOADS, (rid,)).fetchone() or ()
         for column, payload in zip(PAYLOAD_COLUMNS, stored, strict=False):
             if payload is not None:
                 text = self._unpacked(payload, column, run.id)
                 setattr(run, column, text)
-                terms = self._shelf.input_terms.get(rid) if column == "inputs" else None
-                self._payloads.know(text, payload, terms)
-        state = State(copy(run), rid, run, UNCHANGED)
+                of_inputs = known.of_inputs if known is not None and column == "inputs" else None
+                self._payloads.know(text, payload, of_inputs)
+        was = None if known is None else (run, known.of_run)
+        state = State(copy(run), rid, run, UNCHANGED, was)
         self._states[run.id] = state
         return state
 
@@ -233,7 +239,7 @@ class Group:
         deltas: Deltas = {}
         for state in changed:
             if state.document is None:
-                state.document = document_of(state.run, self._shelf.prices, self._payloads)
+                state.document = self._document(state)
             self._total(state)
             note_change(deltas, state.old, state.run)
         for state in changed:  # ancestors in this very group
@@ -256,6 +262,13 @@ class Group:
         if self._feedback:
             upsert(self._connection, self._feedback)
             shelf.changes.note_runs([row[1] for row in self._feedback if row[1] is not None])
+
+    def _document(self, state: State) -> Document:
+        run, prices, payloads = state.run, self._shelf.prices, self._payloads
+        document = None
+        if state.was is not None:
+            document = document_of_changed(run, *state.was, prices, payloads)
+        return document or document_of(run, prices, payloads)
 
     def _follow(self, states: Sequence[State]) -> None:
         """Feedback already there goes with its runs."""
@@ -320,7 +333,7 @@ class Group:
             runs.append(run_row(state.run, pid, document.present))
             payloads.append((state.rid, *document.payloads))
             terms.append((state.rid, *document.index(project_term(pid))))
-            self._shelf.input_terms.put(state.rid, document.of_inputs)
+            self._shelf.recent.put(state.rid, KnownTerms(document.of_inputs, document.of_run))
         return runs, payloads, terms
 
     def _write_attachments(self, states: Sequence[State]) -> None:

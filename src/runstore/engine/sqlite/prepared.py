@@ -16,12 +16,16 @@ import msgspec
 from runstore.engine.sqlite.document import Document, Payloads, document_of
 from runstore.engine.sqlite.rows import PAYLOAD_COLUMNS
 from runstore.model.batch import Batch
+from runstore.model.derive import with_depth
 from runstore.model.feedback import Feedback
 from runstore.model.merge import merge
 from runstore.model.prices import Prices
 from runstore.model.run import Refusal, Run, RunMessage
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
+
+_REPLACED = frozenset({"inputs", "outputs", "serialized"})
+"""Payloads of which a patch says the whole."""
 
 
 class ReadyRun(msgspec.Struct, array_like=True):
@@ -122,6 +126,10 @@ def _ready(message: RunMessage, now_us: int, prices: Prices, payloads: Payloads)
 def _prepare_payloads(
     message: RunMessage, place: int, payloads: Payloads, prepared: list[ReadyPayload]
 ) -> None:
+    if message.is_patch and message.extra is not None and message.dotted_order is not None:
+        # As a create's is stored: most patches repeat it, and the writer need but compare bytes.
+        depth = message.dotted_order.count(".")
+        message.extra = with_depth(message.extra, payloads.of(message.extra).value, depth)
     for column, mark in (("inputs", "i"), ("outputs", "o"), ("events", "")):
         text = getattr(message, column)
         if text is not None:
@@ -138,11 +146,16 @@ def messages_by_run(messages: Iterable[RunMessage]) -> dict[str, list[RunMessage
     return by_run
 
 
-def restore_texts(run: Run, document: Document, payloads: Payloads) -> None:
-    """Gives a run that was ready the texts of its payloads again."""
+def restore_texts(
+    run: Run, document: Document, payloads: Payloads, message: RunMessage | None = None
+) -> None:
+    """Gives a run that was ready the texts of its payloads again, but those a patch replaces."""
     terms = {"inputs": document.of_inputs, "outputs": document.of_outputs}
     for column, packed in zip(PAYLOAD_COLUMNS, document.payloads, strict=True):
         if packed is not None and getattr(run, column) is None:
+            replaced = column in _REPLACED and message is not None and message.is_patch
+            if replaced and getattr(message, column) is not None:
+                continue
             text = payloads.codec.unpack(packed)
             setattr(run, column, text)
             payloads.know(text, packed, terms.get(column))

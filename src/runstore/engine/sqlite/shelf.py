@@ -6,7 +6,7 @@ transaction that failed.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,7 +16,7 @@ from runstore.engine.sqlite.dictionary import Trainer
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.totals import AwaitedTotals
 from runstore.engine.sqlite.trace_spans import TraceSpans
-from runstore.limits import RECENT_INPUTS_MAX
+from runstore.limits import RECENT_TERMS_MAX
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.prices import Prices
 from runstore.model.project import DEFAULT_PROJECT
@@ -34,17 +34,24 @@ _PROVISIONAL_PARENTS = (
 )
 
 
+class KnownTerms(NamedTuple):
+    """What a patch hardly ever changes."""
+
+    of_inputs: Terms
+    of_run: Terms
+
+
 class Recent:
-    """rid -> the index terms of its inputs, for the runs written last: patches come soon."""
+    """rid -> index terms, for the runs written last: patches come soon."""
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max
-        self._terms: OrderedDict[int, Terms] = OrderedDict()
+        self._terms: OrderedDict[int, KnownTerms] = OrderedDict()
 
-    def get(self, rid: int) -> Terms | None:
+    def get(self, rid: int) -> KnownTerms | None:
         return self._terms.get(rid)
 
-    def put(self, rid: int, terms: Terms) -> None:
+    def put(self, rid: int, terms: KnownTerms) -> None:
         self._terms[rid] = terms
         if len(self._terms) > self._entries_max:
             self._terms.popitem(last=False)
@@ -73,7 +80,7 @@ class Shelf:
         self.rollups = Rollups(connection)
         self.changes = ChangeLog(connection)
         self.trace_spans = TraceSpans(connection)
-        self.input_terms = Recent(RECENT_INPUTS_MAX)
+        self.recent = Recent(RECENT_TERMS_MAX)
         self.provisional_parents = _ids(connection, _PROVISIONAL_PARENTS)
 
     def next_rid(self) -> int:

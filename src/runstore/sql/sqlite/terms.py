@@ -121,6 +121,15 @@ def run_terms(run: Run, metadata: Any) -> Terms:
     return Terms(f"{paths} {' '.join(terms)}", blank_separated("\n".join(others)))
 
 
+def terms_of_changed(known: Terms, was: Run, run: Run) -> Terms:
+    """`run_terms` of a run of which nothing but status and error has changed, the latter only in
+    that there is one now."""
+    terms = f" {known.terms} ".replace(f" @s{was.status} ", f" @s{run.status} ").strip()
+    if run.error is None:
+        return Terms(terms, known.words)
+    return Terms(f"{terms} @e", f"{known.words} {blank_separated(run.error)}")
+
+
 def payload_terms(mark: str, value: Any) -> Terms:
     """The keys and words of inputs ("i") or outputs ("o")."""
     paths, texts = paths_and_texts(value)
