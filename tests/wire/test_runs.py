@@ -2,12 +2,20 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runstore.errors import SchemaError
 from runstore.limits import JSON_DEPTH_MAX, NAME_CHARS_MAX
 from runstore.model.batch import Batch
-from runstore.model.run import RunMessage
-from runstore.wire.runs import decode_batch, decode_create, decode_patch
+from runstore.model.run import PAYLOADS, RunMessage
+from runstore.wire.runs import (
+    decode_batch,
+    decode_create,
+    decode_patch,
+    decode_run,
+    decode_usual_run,
+)
 from tests.wire.capture import read_fixture
 
 RUN = "11111111-1111-4111-8111-111111111111"
@@ -180,3 +188,39 @@ def test_the_sdk_without_multipart_says_the_same_in_batches_and_alone(kind: str)
     assert (made.name, made.run_type, made.project_name) == ("one", "chain", "capture")
     assert (made.inputs, made.outputs, changed.outputs) == (b'{"q":1}', None, b'{"a":2}')
     assert (made.start_us, changed.end_us) == (1767323045678901, 1767323047000000)
+
+
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "id": (RUN, RUN.upper(), OTHER, None, 1),
+    "trace_id": (RUN, None, "x", RUN + "\n"),
+    "parent_run_id": (OTHER, None, ""),
+    "session_id": (OTHER, None),
+    "reference_example_id": (OTHER, f"{{{OTHER}}}"),
+    "start_time": ("2026-01-02T03:04:05.678901+00:00", "2026-01-02", 5, "soon", None),
+    "end_time": ("2026-01-02T03:04:05.678901+01:00", "2026-W01-2T03:04:05.678901+00:00"),
+    "dotted_order": (" x ", "", None, 7),
+    "name": ("agent", "é", "", "x" * (NAME_CHARS_MAX + 1), None, 1.5),
+    "run_type": ("llm", "LLM", "other", None, True),
+    "status": ("success", "Pending", "unheard", None),
+    "tags": (["a", "b", "a"], [], [1], "a", None),
+    "session_name": ("demo", "", None),
+    "error": ("bad", "", None, False, {"x": 1}),
+    "inputs": (None, {"q": 1}),
+    "address": ("lrn:agents/a/environments/b", None),
+    "unheard": ([[1]],),
+}
+
+
+@given(st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k, v in FIELDS.items()}))
+def test_a_run_that_is_as_usual_is_read_as_any_other(fields: dict[str, Any]) -> None:
+    for is_patch in (False, True):
+        usual = decode_usual_run(json.dumps(fields).encode(), RUN, is_patch=is_patch)
+        if usual is not None:
+            assert usual == decode_run({**fields, "id": fields.get("id") or RUN}, is_patch=is_patch)
+
+
+@pytest.mark.parametrize("kind", ["run_create", "run_patch"])
+def test_what_the_sdk_says_is_as_usual(kind: str) -> None:
+    fields = json.loads(read_fixture(kind).body)
+    inline = {name: value for name, value in fields.items() if name not in PAYLOADS}
+    assert decode_usual_run(json.dumps(inline).encode(), fields["id"], is_patch=False) is not None

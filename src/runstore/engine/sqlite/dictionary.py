@@ -37,13 +37,12 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._trained: bytes | None = None
 
-    def offer(self, payloads: Iterable[JsonText | None]) -> None:
+    def offer(self, payloads: Iterable[JsonText]) -> None:
         if self._codec.has_dictionary or self._thread is not None:
             return
         for payload in payloads:
-            if payload is not None:
-                self._samples.append(payload[:SAMPLE_BYTES_MAX])
-                self._bytes += len(payload[:SAMPLE_BYTES_MAX])
+            self._samples.append(payload[:SAMPLE_BYTES_MAX])
+            self._bytes += len(payload[:SAMPLE_BYTES_MAX])
         if self._bytes >= DICTIONARY_SAMPLE_BYTES and len(self._samples) >= DICTIONARY_SAMPLES_MIN:
             self._thread = threading.Thread(target=self._train, name="runstore-dictionary")
             self._thread.daemon = True  # a process that ends meanwhile has lost nothing

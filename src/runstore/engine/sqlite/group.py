@@ -4,7 +4,7 @@ Every run touched has one State, from the first message on it until the group is
 run that is posted and patched in one group is written once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -300,11 +300,7 @@ class Group:
         state.run.totals = add(totals, as_sums(state.run.usage))
 
     def _write_new(self, states: Sequence[State]) -> None:
-        self._shelf.trainer.offer(
-            payload
-            for state in states
-            for payload in (state.run.inputs, state.run.outputs, state.run.extra)
-        )
+        self._shelf.trainer.offer(text for state in states for text in self._samples(state))
         runs, payloads, terms = self._rows(states)
         self._connection.executemany(
             INSERT_RUN, ((state.rid, *row) for state, row in zip(states, runs, strict=True))
@@ -312,6 +308,13 @@ class Group:
         self._connection.executemany(_PUT_PAYLOADS, payloads)
         self._connection.executemany(_PUT_TERMS, terms)
         self._write_attachments(states)
+
+    def _samples(self, state: State) -> Iterator[JsonText]:
+        """The run's inputs, outputs and extra; of runs prepared elsewhere only packed texts came."""
+        assert state.document is not None
+        for column, packed in zip(PAYLOAD_COLUMNS[:3], state.document.payloads, strict=False):
+            if packed is not None:
+                yield getattr(state.run, column) or self._shelf.codec.unpack(packed)
 
     def _write_known(self, states: Sequence[State]) -> None:
         runs, payloads, terms = self._rows(states)
