@@ -310,7 +310,7 @@ class Group:
         self._write_attachments(states)
 
     def _samples(self, state: State) -> Iterator[JsonText]:
-        """The run's inputs, outputs and extra; of runs prepared elsewhere only packed texts came."""
+        """The run's inputs, outputs and extra; of runs prepared elsewhere only packs have come."""
         assert state.document is not None
         for column, packed in zip(PAYLOAD_COLUMNS[:3], state.document.payloads, strict=False):
             if packed is not None:
