@@ -10,12 +10,14 @@ from rich.console import Console
 
 from bench.baseline import measure_baseline
 from bench.clients import WalkError, walks_on_folder, walks_over_http
-from bench.load import LoadError, disk_usage, load
+from bench.load import disk_usage, load
 from bench.queries import QueryResult, at_engine, over_http
-from bench.report import Report, machine, show, write_docs, write_json
+from bench.report import Report, show, write_docs, write_json
 from bench.server import Server, ServerError
 from bench.stages import measure_stages
 from runstore.benchmark.generate import Bodies, generate
+from runstore.benchmark.hardware import machine
+from runstore.errors import RunstoreError
 
 DOCS = Path("docs/benchmarks.md")
 SETTLE_SECONDS = 15  # an idle server merges its index; what is asked later is asked of that
@@ -29,7 +31,7 @@ def main() -> int:
     bodies = generate(folder / "bodies", said.runs, said.seed)
     try:
         report = _measure(folder, bodies, said)
-    except (ServerError, LoadError, WalkError, OSError) as error:
+    except (ServerError, RunstoreError, WalkError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     show(report, console)

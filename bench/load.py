@@ -2,23 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.http import Connection
+from bench.sender import RawSender
 from bench.server import Footprint, Server
-from runstore.benchmark.encode import headers
 from runstore.benchmark.generate import Bodies, Body
+from runstore.benchmark.sending import send_bodies
 from runstore.benchmark.timing import percentile
 
 CONNECTIONS = 32
 SLICE_RUNS = 20_000
-RETRIES_MAX = 1_000  # answers of 429 to one body before the benchmark gives up
-
-
-class LoadError(Exception):
-    """The server refused a body for good."""
 
 
 @dataclass(slots=True)
@@ -63,13 +57,15 @@ class _Progress:
         self.retries = 0
         self.seconds: list[float] = []
         self.slices: list[Slice] = []
-        self.failure: Exception | None = None
 
-    def done(self, body: Body, seconds: float, retries: int) -> None:
+    def busy(self) -> None:
+        with self._lock:
+            self.retries += 1
+
+    def done(self, body: Body, seconds: float) -> None:
         with self._lock:
             self.runs += body.runs
             self.operations += body.operations
-            self.retries += retries
             self.seconds.append(seconds)
             if self.runs - self._slice_runs >= SLICE_RUNS:
                 self.cut()
@@ -91,21 +87,16 @@ class _Progress:
 
 
 def load(server: Server, bodies: Bodies, connections: int = CONNECTIONS) -> LoadResult:
-    """Sends every body once and waits for the last 202. Raises LoadError."""
+    """Sends every body once and waits for the last 202. Raises what a RawSender does."""
     progress = _Progress(server)
     client_cpu = time.process_time()
-    waiting = iter(bodies.bodies)
-    hand_out = threading.Lock()
-    senders = [
-        threading.Thread(target=_send_all, args=(server, bodies, waiting, hand_out, progress))
-        for _ in range(connections)
-    ]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
-    if progress.failure is not None:
-        raise progress.failure
+    send_bodies(
+        bodies,
+        bodies.bodies,
+        connections,
+        lambda: RawSender(server.port, progress.busy),
+        progress.done,
+    )
     seconds = time.perf_counter() - progress.began
     after = server.footprint()
     progress.cut()
@@ -134,39 +125,3 @@ def disk_usage(folder: Path) -> dict[str, int]:
             top = path.relative_to(folder).parts[0]
             sizes[top] = sizes.get(top, 0) + path.stat().st_size
     return sizes
-
-
-def _send_all(
-    server: Server,
-    bodies: Bodies,
-    waiting: Iterator[Body],
-    hand_out: threading.Lock,
-    progress: _Progress,
-) -> None:
-    try:
-        with Connection(server.port) as connection:
-            while progress.failure is None:
-                with hand_out:
-                    body = next(waiting, None)
-                if body is None:
-                    return
-                content = bodies.read(body)
-                began = time.perf_counter()
-                retries = _send(connection, content, body)
-                progress.done(body, time.perf_counter() - began, retries)
-    except (OSError, LoadError) as error:
-        progress.failure = error
-
-
-def _send(connection: Connection, content: bytes, body: Body) -> int:
-    """How often the server asked to come back later."""
-    for retries in range(RETRIES_MAX):
-        answer = connection.request(
-            "POST", "/runs/multipart", content, headers(body.size_before, body.size)
-        )
-        if answer.status == 202:
-            return retries
-        if answer.status != 429:
-            raise LoadError(f"POST /runs/multipart: {answer.status} {answer.body[:500]!r}")
-        time.sleep(float(answer.headers.get("retry-after", "1")))
-    raise LoadError(f"the server answered 429 {RETRIES_MAX} times to one body")

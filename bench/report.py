@@ -1,8 +1,6 @@
 """Measurements -> a table for people, JSON for machines, Markdown for the docs."""
 
 import json
-import os
-import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,9 +9,10 @@ from rich.table import Table
 
 from bench.clients import ClientWalk, times_langsmith
 from bench.load import LoadResult
-from bench.queries import Export, QueryResult
+from bench.queries import QueryResult
 from bench.server import Footprint
 from bench.stages import Stages
+from runstore.benchmark.asking import Export
 from runstore.benchmark.sections import kept
 from runstore.benchmark.timing import Timing
 
@@ -64,15 +63,6 @@ class Report:
     exports: dict[str, Export] = field(default_factory=dict)  # "engine", "http"
     clients: list[ClientWalk] = field(default_factory=list)
     baseline: dict[str, Timing] = field(default_factory=dict)  # class name -> plain table scan
-
-
-def machine() -> str:
-    """Cores and memory: what the figures depend on. No names."""
-    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return (
-        f"{len(os.sched_getaffinity(0))} cores, {gib:.0f} GiB, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}"
-    )
 
 
 def show(report: Report, console: Console) -> None:

@@ -27,11 +27,11 @@ import apsw
 from bench.clone import Cloner, shifted_id
 from bench.load import disk_usage, load
 from bench.queries import QueryResult, at_engine
-from bench.report import machine
 from bench.scale_report import show, write_docs
 from bench.server import Server
 from runstore.benchmark.encode import BOUNDARY, encode_feedback, encode_run, join
-from runstore.benchmark.generate import DAYS, Facts, generate, traces, without_nulls
+from runstore.benchmark.generate import DAYS, Facts, Place, generate, traces, without_nulls
+from runstore.benchmark.hardware import machine
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.engine.sqlite.prepared import PreparedBatch
 from runstore.model.prices import Prices
@@ -72,7 +72,7 @@ class Template:
 
     def __init__(self, seed: int, runs: int, days: float) -> None:
         self.facts = Facts(seed)
-        self._traces = traces(runs, seed, self.facts, days=days)
+        self._traces = traces(runs, seed, self.facts, Place(days=days))
         self.batches: list[bytes] = []
 
     def prepare(self, engine: SqliteEngine, folder: Path) -> None:

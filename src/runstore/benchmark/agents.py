@@ -77,10 +77,18 @@ class _Open:
 
 
 class Agent:
-    """Makes one trace after another. Everything drawn comes from the one seed."""
+    """Makes one trace after another. Everything drawn comes from the one seed.
 
-    def __init__(self, seed: int, vocabulary: Vocabulary) -> None:
+    `projects`: what their names begin with. `ids`: drawn from this and the seed are the ids of runs
+    and feedback, so that other text makes other ids of the same runs.
+    """
+
+    def __init__(
+        self, seed: int, vocabulary: Vocabulary, *, projects: str = "", ids: str = ""
+    ) -> None:
         self._draw = random.Random(f"agent {seed}")
+        self._draw_ids = random.Random(f"ids {seed} {ids}") if ids else self._draw
+        self._projects = projects
         self._vocabulary = vocabulary
         self._system = vocabulary.text(self._draw, 60)
         self._clock_us = 0
@@ -94,7 +102,7 @@ class Agent:
         return Conversation(
             thread_id=uuid7(draw, draw.randrange(2**41)),
             user_id=f"user-{draw.randrange(USERS):05d}",
-            project=_weighted(draw, PROJECTS),
+            project=self._projects + _weighted(draw, PROJECTS),
             environment=_weighted(draw, ENVIRONMENTS),
             turns=draw.choices((1, 2, 3, 4, 6), (40, 20, 20, 10, 10))[0],
         )
@@ -267,7 +275,7 @@ class Agent:
     ) -> _Open:
         self._clock_us += self._draw.randrange(300, 4_000)
         start_us = self._clock_us
-        run_id = uuid7(self._draw, start_us // 1_000)
+        run_id = uuid7(self._draw_ids, start_us // 1_000)
         order = segment(start_us, run_id)
         run: Json = {
             "id": run_id,
@@ -308,7 +316,7 @@ class Agent:
             now = text_from_us(self._clock_us)
             self._trace.feedback.append(
                 {
-                    "id": uuid7(draw, self._clock_us // 1_000),
+                    "id": uuid7(self._draw_ids, self._clock_us // 1_000),
                     "created_at": now,
                     "modified_at": now,
                     "run_id": root.run["id"],

@@ -38,6 +38,11 @@ class QueryClass:
     second_page: bool = False  # time the page after the cursor, not the first one
     is_stats: bool = False
 
+    def body(self, source: Source, number: int) -> Json:
+        """The class's question of that number: the same at the engine and over HTTP."""
+        drawn = self.draw(random.Random(f"{self.name} {number}"), source)
+        return {key: value for key, value in drawn.items() if value is not None}
+
 
 def _project(source: Source, **more: object) -> Json:
     return {"session": [source.project_id], "limit": 100} | more

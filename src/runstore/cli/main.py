@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from runstore.cli.bench import bench_server
 from runstore.cli.completion import show_completion
 from runstore.cli.explain import explain_runs
 from runstore.cli.export import export_file
@@ -36,6 +37,7 @@ app.command(show_stats, name="stats")
 app.command(explain_runs, name="explain")
 app.command(export_file, name="export")
 app.command(import_source, name="import")
+app.command(bench_server, name="bench")
 app.command(projects)
 app.command(feedback)
 app.command(keys)

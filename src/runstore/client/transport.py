@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from ssl import SSLContext
 from typing import Any, NamedTuple, Self
@@ -219,22 +219,22 @@ class SyncHttpTransport:
         self._is_closed = False
 
     def send(self, request: HttpRequest) -> HttpResponse:
+        return attempt(request, self._wire.url, partial(self.once, request))
+
+    def once(self, request: HttpRequest) -> Answer | Failure:
+        """One attempt."""
         pool = self._open()
-
-        def once() -> Answer | Failure:
-            built = pool.build_request(**self._wire.request(request))
+        built = pool.build_request(**self._wire.request(request))
+        try:
+            response = pool.send(built, stream=True)
             try:
-                response = pool.send(built, stream=True)
-                try:
-                    _tell(response, request)
-                    response.read()
-                finally:
-                    response.close()
-            except httpx2.RequestError as error:
-                return _failure(error)
-            return _answer(response)
-
-        return attempt(request, self._wire.url, once)
+                _tell(response, request)
+                response.read()
+            finally:
+                response.close()
+        except httpx2.RequestError as error:
+            return _failure(error)
+        return _answer(response)
 
     @contextmanager
     def stream(self, request: HttpRequest) -> Iterator[Iterator[bytes]]:

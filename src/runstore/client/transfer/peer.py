@@ -1,8 +1,6 @@
 """One side of a transfer: a transport, paced, and what was learned of the server behind it."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -10,9 +8,8 @@ from runstore.client.calls.ingest import IngestTerms, read_terms
 from runstore.client.calls.resolve import page_runs_max
 from runstore.client.drive import drive
 from runstore.client.http import HttpRequest, HttpResponse, Steps, SyncTransport, T
+from runstore.client.pace import Pace
 from runstore.client.sync import Client
-from runstore.errors import InvalidArgument
-from runstore.limits import RATE_WINDOW_SECONDS
 
 
 class Peer:
@@ -29,9 +26,8 @@ class Peer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if requests_per_10s is not None and requests_per_10s < 1:
-            raise InvalidArgument(f"requests_per_10s: {requests_per_10s} is less than 1")
-        self._transport = _Paced(client._transport, requests_per_10s, clock, sleep)
+        pace = Pace(requests_per_10s, clock=clock, sleep=sleep)
+        self._transport = _Paced(client._transport, pace)
         self._terms: IngestTerms | None = None
         self.server = client._server
         self.name = str(client.target)
@@ -54,37 +50,16 @@ class Peer:
 class _Paced:
     """A transport that never sends more than its share."""
 
-    def __init__(
-        self,
-        transport: SyncTransport,
-        requests_max: int | None,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._inner, self._clock, self._sleep = transport, clock, sleep
-        self._lock = threading.Lock()  # the next page is read while feedback of this one is
-        self._sent: deque[float] | None = None
-        if requests_max is not None:
-            self._sent = deque(maxlen=requests_max)  # the oldest is the one that must have aged
+    def __init__(self, transport: SyncTransport, pace: Pace) -> None:
+        self._inner, self._pace = transport, pace
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        self._wait()
+        self._pace.wait()
         return self._inner.send(request)
 
     def stream(self, request: HttpRequest) -> AbstractContextManager[Iterator[bytes]]:
-        self._wait()
+        self._pace.wait()
         return self._inner.stream(request)
 
     def close(self) -> None:
         """The client's own, not ours to close."""
-
-    def _wait(self) -> None:
-        sent = self._sent
-        if sent is None:
-            return
-        with self._lock:
-            if len(sent) == sent.maxlen:
-                ready_s = sent[0] + RATE_WINDOW_SECONDS
-                while (now_s := self._clock()) < ready_s:
-                    self._sleep(ready_s - now_s)
-            sent.append(self._clock())
