@@ -76,6 +76,10 @@ hostile: $(READY) ## Ask a server what its OpenAPI document allows and forbids, 
 bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000, ARGS=--write-docs)
 	$(BIN)/python -m bench --runs $(or $(RUNS),200000) $(ARGS)
 
+.PHONY: bench-kit
+bench-kit: $(READY) ## Run `runstore bench` on a server of its own (RUNS=20000, ARGS="--markdown docs/benchmarks.md")
+	$(BIN)/python -m bench.kit --runs $(or $(RUNS),20000) $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what the commands made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench/out

@@ -73,8 +73,9 @@ def test_import_runstore_loads_nothing_but_itself(run_installed: Run) -> None:
         "from runstore import Client; client = Client('http://127.0.0.1:9')",
         "from runstore import AsyncClient; client = AsyncClient('http://127.0.0.1:9')",
         "from runstore import F; text = str((F.latency > 5) & (F.metadata['a'] == 'b'))",
+        "import runstore.benchmark.measuring, runstore.benchmark.report",
     ],
-    ids=["all names", "a client", "an async client", "filters"],
+    ids=["all names", "a client", "an async client", "filters", "the benchmark"],
 )
 def test_the_client_loads_no_engine_and_no_extra(run_installed: Run, code: str) -> None:
     assert heavy(loaded_by(run_installed, code)) == set()

@@ -20,7 +20,7 @@ from typing import Any
 from runstore.benchmark.agents import Agent, Trace
 from runstore.benchmark.encode import Form, Operation, encode
 from runstore.benchmark.messages import Conversation
-from runstore.benchmark.vocabulary import Vocabulary
+from runstore.benchmark.vocabulary import vocabulary
 from runstore.model.times import us_from_text
 
 END_US = us_from_text("2026-11-01T00:00:00Z")
@@ -160,7 +160,7 @@ def batches(
 def traces(runs: int, seed: int, facts: Facts, place: Place = HERE) -> Iterator[Trace]:
     """Traces in the order they start; exactly `runs` runs, the last trace cut short."""
     draw = random.Random(f"traces {seed}")
-    agent = Agent(seed, Vocabulary(seed), projects=place.projects, ids=place.ids)
+    agent = Agent(seed, vocabulary(seed), projects=place.projects, ids=place.ids)
     gap_us = place.days * 86_400_000_000 / max(runs / RUNS_PER_TRACE, 1)
     clock_us = place.end_us - DAYS * 86_400_000_000
     facts.start_us, facts.end_us = clock_us, place.end_us

@@ -32,7 +32,7 @@ from runstore.benchmark.questions import QUERY_CLASSES, QueryClass, Source
 from runstore.benchmark.sender import TimedTransport, post
 from runstore.benchmark.sending import send_bodies, send_body
 from runstore.benchmark.timing import REPEATS, Timing, measure, percentile
-from runstore.benchmark.vocabulary import Vocabulary
+from runstore.benchmark.vocabulary import vocabulary
 from runstore.client.calls.ingest import IngestTerms, read_terms
 from runstore.client.drive import drive
 from runstore.client.sync import Client
@@ -118,7 +118,7 @@ def measure_server(
         counted = _counted(transport, list(projects.values()))
         alone = _one_by_one(transport, plan, place, bodies.form)
         tell("Asking")
-        source = Source(projects[ASKED_PROJECT], bodies.facts, Vocabulary(plan.seed))
+        source = Source(projects[ASKED_PROJECT], bodies.facts, vocabulary(plan.seed))
         queries = []
         for query_class in plan.classes:
             queries.append(ask_class(transport, query_class, source, plan.repeats))

@@ -16,11 +16,10 @@ _INTRODUCTION = """\
 ## By `runstore bench`
 
 Written by `runstore bench --markdown`, which does the same to any server of LangSmith's protocol;
-do not edit. {date}: {runs:,} runs of a support agent (seed {seed}) in four projects, written to
-{target} ({server}) and asked for over one connection. Milliseconds until an answer was there whole,
-payloads in it; what was waited after an answer of 429 is not counted.
-
-Hardware of the client, which is not the server's unless they share it: {client}.
+do not edit. {date}: {runs:,} runs of a support agent (seed {seed}) in four projects, asked
+for over one connection. Milliseconds until an answer was there whole, payloads in it; what was
+waited after an answer of 429 is not counted. The hardware of the client is not the server's unless
+they share it.
 """
 
 
@@ -50,15 +49,12 @@ class Report:
             date=f"{self.when:%d %B %Y}".lstrip("0"),
             runs=figures.runs,
             seed=figures.seed,
-            target=self.target,
-            server=f"version {figures.server}" if figures.server[:1].isdigit() else figures.server,
-            client=machine(),
         )
         lines = [
             introduction,
             "| | |",
             "|---|---|",
-            *(f"| {name} | {value} |" for name, value in facts(figures)),
+            *(f"| {name} | {value} |" for name, value in facts(self)),
             "",
             "| " + " | ".join(HEADINGS) + " |",
             "|---|" + "---:|" * (len(HEADINGS) - 1),
@@ -67,14 +63,18 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
-def facts(figures: Figures) -> list[tuple[str, str]]:
+def facts(report: Report) -> list[tuple[str, str]]:
     """What is not one of the query classes."""
+    figures = report.figures
     ingest, export, alone = figures.ingest, figures.export, figures.alone
     per_run = ingest.bytes_sent / ingest.runs
     counted = "not told" if figures.counted is None else f"{figures.counted:,} of {figures.runs:,}"
     more = "" if export.complete else ", stopped before the end"
     body_ms = ", ".join(f"{value:,.0f}" for value in ingest.body_ms.values())
+    said = f"version {figures.server}" if figures.server[:1].isdigit() else figures.server
     return [
+        ("server", f"{report.target}, {said}"),
+        ("hardware of the client", machine()),
         (
             f"ingest, {ingest.connections} connections, {ingest.form}",
             f"{ingest.runs_per_s:,.0f} runs/s ({ingest.operations / ingest.seconds:,.0f} ops/s)",

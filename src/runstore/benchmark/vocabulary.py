@@ -5,6 +5,7 @@ words drawn once, each cut at its own place; rare words come on top, drawn on th
 """
 
 import random
+from functools import cache
 from itertools import accumulate
 
 WORDS = 40_000
@@ -40,6 +41,12 @@ class Vocabulary:
     def at_rank(self, rank: int) -> str:
         """0 is the most frequent word."""
         return self.words[rank]
+
+
+@cache
+def vocabulary(seed: int) -> Vocabulary:
+    """Made once a process: it takes a second."""
+    return Vocabulary(seed)
 
 
 def _make_words(draw: random.Random) -> list[str]:

@@ -148,13 +148,13 @@ def _show(report: "Report") -> None:
     from runstore.cli.output import console
 
     if not sys.stdout.isatty():
-        for pair in facts(report.figures):
+        for pair in facts(report):
             print("\t".join(pair))
         for row in (HEADINGS, *rows(report.figures)):
             print("\t".join(row))
         return
     out = console()
-    for name, value in facts(report.figures):
+    for name, value in facts(report):
         out.print(f"{name:<46}{value}", markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for at, heading in enumerate(HEADINGS):
