@@ -18,7 +18,7 @@ from runstore.benchmark.asking import (
 from runstore.benchmark.generate import Facts
 from runstore.benchmark.questions import QUERY_CLASSES, QueryClass, Source
 from runstore.benchmark.timing import Timing, measure
-from runstore.benchmark.vocabulary import Vocabulary
+from runstore.benchmark.vocabulary import vocabulary
 from runstore.client.http import HttpRequest
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.prices import Prices
@@ -54,7 +54,7 @@ def at_engine(
     engine = SqliteEngine(data, Prices.load())
     try:
         projects, _ = engine.list_projects(ProjectQuery(name=PROJECT))
-        source = Source(projects[0].id, facts, Vocabulary(facts.seed))
+        source = Source(projects[0].id, facts, vocabulary(facts.seed))
         for query_class in QUERY_CLASSES:
             result = _result(results, query_class)
             if query_class.is_stats:
@@ -73,7 +73,7 @@ def over_http(server: Server, facts: Facts, results: dict[str, QueryResult]) -> 
     """Fills `http` of `results`: answers with payloads, received whole; parsing is not timed."""
     with RawSender(server.port) as sender:
         found = sender.send(HttpRequest("GET", f"/sessions?name={PROJECT}&limit=1"))
-        source = Source(orjson.loads(found.body)[0]["id"], facts, Vocabulary(facts.seed))
+        source = Source(orjson.loads(found.body)[0]["id"], facts, vocabulary(facts.seed))
         for query_class in QUERY_CLASSES:
             asked = ask_class(sender, query_class, source)
             assert asked.timing is not None, f"{query_class.name}: {asked.refused}"

@@ -1,9 +1,10 @@
 """`runstore bench`: one workload for any server -> a table, and files of the same."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from runstore.cli.connect import HERE, Connection
 
@@ -15,15 +16,34 @@ if TYPE_CHECKING:
 MEASURED, INCOMPLETE = 0, 1
 
 
+@Parameter(name="*", group=Group("What is measured", sort_key=8))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The same of the same options, on any server."""
+
+    runs: Annotated[
+        int, Parameter(help="How many are written, of some 700 bytes as they are sent.")
+    ] = 20_000
+    seed: Annotated[int, Parameter(help="Another one: other runs and questions.")] = 1
+    connections: Annotated[
+        int,
+        Parameter(help="That write at the same time, 20 at most. Questions are asked over one."),
+    ] = 8
+    repeat: Annotated[int, Parameter(help="Questions of each class.")] = 40
+    only: Annotated[
+        list[str] | None,
+        Parameter(help="Classes with this in their names, such as stats; repeatable. Default: all"),
+    ] = None
+
+
+EVERYTHING = Workload()
+
+
 def bench_server(
     *,
-    runs: int = 20_000,
-    seed: int = 1,
+    workload: Workload = EVERYTHING,
     project: str | None = None,
     keep: Annotated[bool, Parameter(negative=())] = False,
-    connections: int = 8,
-    repeat: int = 40,
-    only: list[str] | None = None,
     requests_per_10s: int | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
@@ -34,26 +54,16 @@ def bench_server(
     The same workload for Runstore, LangSmith and whatever else speaks its protocol, in four new
     projects; others are not touched. A busy server is given the time it asks for; what a server
     refuses is reported with its status. Exit code 0: measured; 1: runs are missing, or the server
-    refused to begin with; 2: the command is wrong.
+    could not be reached; 2: the command is wrong, or the server refuses what it begins with.
 
     Example: `runstore bench --target http://127.0.0.1:1984 --markdown figures.md`
 
     Parameters
     ----------
-    runs
-        How many are written. Some 1.5 KB each on the wire.
-    seed
-        Another one: other runs and questions.
     project
         What the names of the projects begin with. Default: one that is new.
     keep
         Leave the projects there.
-    connections
-        That write at the same time, 20 at most. Questions are asked over one.
-    repeat
-        Questions of each class.
-    only
-        Classes with this in their names, such as stats; repeatable. Default: all.
     requests_per_10s
         No more than so many requests in any 10 seconds; LangSmith takes 10 that list runs.
     json
@@ -61,6 +71,19 @@ def bench_server(
     markdown
         File for the figures as Markdown: a section of it, put where an earlier one was.
     """
+    report = _measured(workload, project, keep, requests_per_10s, connection)
+    _show(report)
+    _write(report, json, markdown)
+    return _verdict(report)
+
+
+def _measured(
+    workload: Workload,
+    project: str | None,
+    keep: bool,
+    requests_per_10s: int | None,
+    connection: Connection,
+) -> "Report":
     import secrets
     from datetime import UTC, datetime
 
@@ -69,37 +92,35 @@ def bench_server(
     from runstore.benchmark.sender import TimedTransport
     from runstore.client.sync import Client
 
-    _check(runs=runs, connections=connections, repeat=repeat)
-    target, classes = _server(connection), _classes(only)
+    _check(workload)
+    target, classes = _server(connection), _classes(workload.only)
     now, token = datetime.now(UTC), secrets.token_hex(4)
     plan = Plan(
         project=project or f"runstore-bench-{now:%Y%m%d-%H%M%S}-{token}",
         token=token,
-        runs=runs,
-        seed=seed,
-        connections=connections,
-        repeats=repeat,
+        runs=workload.runs,
+        seed=workload.seed,
+        connections=workload.connections,
+        repeats=workload.repeat,
         classes=classes,
         keep=keep,
     )
     transport = TimedTransport(target, requests_per_10s)
     with Client(target.url, api_key=target.api_key, transport=transport) as client:
-        figures = measure_server(client, transport, plan, now, _tell)
-    report = Report(str(target), now, figures)
-    _show(report)
-    _write(report, json, markdown)
-    return _verdict(report)
+        return Report(str(target), now, measure_server(client, transport, plan, now, _tell))
 
 
-def _check(*, runs: int, connections: int, repeat: int) -> None:
+def _check(workload: Workload) -> None:
     from runstore.errors import InvalidArgument
     from runstore.limits import CONNECTIONS_MAX
 
-    for name, value in (("runs", runs), ("connections", connections), ("repeat", repeat)):
+    for name in ("runs", "connections", "repeat"):
+        value = getattr(workload, name)
         if value < 1:
             raise InvalidArgument(f"--{name}: {value} is less than 1")
-    if connections > CONNECTIONS_MAX:
-        raise InvalidArgument(f"--connections: {connections} is more than {CONNECTIONS_MAX}")
+    if workload.connections > CONNECTIONS_MAX:
+        most = f"{workload.connections} is more than {CONNECTIONS_MAX}"
+        raise InvalidArgument(f"--connections: {most}")
 
 
 def _server(connection: Connection) -> "Target":
