@@ -103,6 +103,7 @@ LONG_TRACES_MAX = 1_000  # longer traces that a page is looked for in besides al
 TRACES_WALKED_MAX = 5_000  # traces read whole, newest first, before another way is taken
 ARRIVAL_VISITS_MAX = 2_000  # index hits a walk visits past a full page before it gives up
 SAMPLE_RUNS = 1_000  # newest runs asked how common a condition is; about 0.3 ms
+SAMPLE_ZONES = 1_000  # newest zones asked the same; about 0.1 ms
 RECENT_TERMS_MAX = 5_000  # runs whose terms are kept for a patch; about 3 KB each
 DICTIONARY_BYTES = 64 * 1024  # zstd dictionary of one folder; larger ones gained little
 DICTIONARY_SAMPLE_BYTES = 4 * MIB  # payload bytes it is trained on

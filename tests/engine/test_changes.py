@@ -16,6 +16,7 @@ from runstore.model.change import FIRST_CHANGE, ChangePosition
 from runstore.model.prices import Prices
 from runstore.plan.plan import RunScope
 from tests.conformance.ask import NOW, batch_of, number
+from tests.engine.older import make_older
 from tests.model.make import create, patch
 
 
@@ -90,9 +91,7 @@ def test_a_log_opened_again_goes_on(tmp_path: Path) -> None:
 def test_a_folder_made_before_the_log_has_all_its_runs_in_it(tmp_path: Path) -> None:
     with closing(SqliteEngine(tmp_path, Prices.load())) as engine:
         engine.write([batch_of(*(create(n) for n in range(1, 6)))], NOW)
-    with closing(apsw.Connection(str(tmp_path / "runs.db"))) as database:
-        database.execute("DROP TABLE changes; DROP TABLE long_traces")
-        database.pragma("user_version", 1)
+    make_older(tmp_path, 1)
     with closing(SqliteEngine(tmp_path, Prices.load())) as engine:
         found = engine.changed_runs(RunScope(), FIRST_CHANGE, 100)
         assert [number(run.id) for run in found.runs] == [1, 2, 3, 4, 5]

@@ -28,6 +28,7 @@ PROJECT = "00000000-0000-4000-9000-000000000000"
 RUNS = 1_500  # a dozen zones of 128
 NOW_US = 1_800_000_000_000_000
 PAGE, PAGES = 37, 4
+ODD_LATENCIES = {77: -1, 333: 500, 334: 500, 1_200: 600}  # seconds
 NARROW = frozenset({"id"})
 
 
@@ -55,7 +56,7 @@ def message(number: int, start_us: int) -> RunMessage:
         name="common" if number % 7 else "other",
         run_type="llm" if number % 3 else "tool",
         start_us=start_us,
-        end_us=start_us + (-1 if number == 77 else number % 50) * 1_000_000,
+        end_us=start_us + ODD_LATENCIES.get(number, number % 50) * 1_000_000,
         error="boom" if number % 40 == 3 else None,
         inputs=encode({"text": f"word{number % 5} longer{number}"}),
         extra=encode({"metadata": {"env": "production" if number % 2 else "staging"}}),
@@ -149,6 +150,11 @@ QUERIES = [
      {"tree_filter": "neq(error, null)", "filter": f'gt(start_time, "{AGO}")'}),
     ("early runs of trees that erred",
      {"tree_filter": "neq(error, null)", "filter": f'lt(start_time, "{AGO}")'}),
+    ("the slowest", {"filter": "gt(latency, 60)"}),
+    ("the slowest from the oldest", {"filter": "gte(latency, 500)", "descending": False}),
+    ("the slowest of a name",
+     {"filter": 'and(eq(name, "common"), gt(latency, 60), lt(latency, 550))'}),
+    ("one latency", {"filter": f'and(eq(latency, 500), lt(start_time, "{AGO}"))'}),
     ("no run at all", {"filter": 'and(eq(name, "common"), gt(latency, 1000))'}),
 ]
 # fmt: on
@@ -189,6 +195,7 @@ WAYS = [
     ("a name of half the runs", {"filter": 'eq(name, "common")'}, "in order of arrival"),
     ("what one index answers", {"filter": 'and(eq(run_type, "llm"), gt(latency, 48))'},
      "walk the runs in order of start"),
+    ("a rare latency", {"filter": "gt(latency, 550)"}, "walk the zones with values as large"),
     ("roots", {"is_root": True}, "walk the roots in order of start"),
     ("a rare word", {"filter": 'search("longer77")'}, "finds 11 runs: read these"),
     ("ids", {"ids": (run_id(1), run_id(2))}, "read the 2 named by id"),

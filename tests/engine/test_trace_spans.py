@@ -15,6 +15,7 @@ from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
 from runstore.model.batch import Batch
 from runstore.model.run import RunMessage
 from runstore.store.verify import verify_folder
+from tests.engine.older import make_older
 from tests.model.make import T0, bare, create, rid
 
 LATER = T0 + TRACE_SPAN_US
@@ -93,9 +94,7 @@ def test_a_trace_that_was_deleted_is_gone_and_listed_again_when_it_comes_back(
 def test_an_older_folder_is_brought_up_to_date(tmp_path: Path) -> None:
     wanted = write(tmp_path, [create(1), create(1, 2, start_us=LATER + 1), create(3)])
     assert wanted
-    with closing(apsw.Connection(str(tmp_path / DATABASE))) as database:
-        database.execute("DROP TABLE long_traces")
-        database.pragma("user_version", 2)
+    make_older(tmp_path, 2)
     assert write(tmp_path) == wanted
 
 

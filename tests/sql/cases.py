@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from runstore.filter.check import compile_filter
-from runstore.filter.tree import Node
+from runstore.filter.tree import And, Node
 from runstore.model.query import Position
-from runstore.sql.sqlite import select
+from runstore.sql.sqlite import select, witnesses
 from runstore.sql.sqlite.lookup import Expression, match_text, resolve
 from runstore.sql.sqlite.predicate import Conditions, Params
 from runstore.sql.sqlite.select import Statement, Window
@@ -138,17 +138,26 @@ def _rated(window: Window) -> Statement:
     params = Params()
     tests = "f.key = " + params.bind("k")
     conditions = ["r.error IS NOT NULL"]
-    return select.rated_runs(tests, conditions, window, SINCE, params, pid=1)
+    return witnesses.rated_runs(tests, conditions, window, SINCE, params, pid=1)
 
 
 def _rated_traces() -> Statement:
     params = Params()
     tests = "f.key = " + params.bind("k")
-    return select.rated_traces(tests, ["r.is_root = 1"], SINCE, params, pid=1)
+    return witnesses.rated_traces(tests, ["r.is_root = 1"], SINCE, params, pid=1)
 
 
 def _found_traces() -> Statement:
-    return select.found_traces('"@nx"', ["r.is_root = 1"], Params(), last=4095)
+    return witnesses.found_traces('"@nx"', ["r.is_root = 1"], Params(), last=4095)
+
+
+SLOW = node("and(gt(latency, 10), gte(total_cost, 0.5), lt(total_tokens, 9))")
+
+
+def _in_zones(window: Window) -> Statement:
+    assert isinstance(SLOW, And)
+    rids = (128, 4095)
+    return select.in_zones(SLOW.terms, [], window, SINCE, Params(), rids=rids, bits=7)
 
 
 def _sampled() -> Statement:
@@ -179,12 +188,15 @@ DRIVERS: list[tuple[str, Callable[[], Statement]]] = [
     ("walk feedback from the oldest run past a position", lambda: _rated(OLDEST_PAST)),
     (
         "count what a walk over feedback passed",
-        lambda: select.rated_passed(PAST, SINCE, 1_750_000_000_000_000, pid=1),
+        lambda: witnesses.rated_passed(PAST, SINCE, 1_750_000_000_000_000, pid=1),
     ),
     ("walk traces with feedback", _rated_traces),
     ("walk traces the inverted index finds", _found_traces),
-    ("list long traces", lambda: select.long_traces(SINCE, 1000)),
-    ("compare feedback with runs", select.feedback_share),
+    ("list long traces", lambda: witnesses.long_traces(SINCE, 1000)),
+    ("compare feedback with runs", witnesses.feedback_share),
+    ("walk zones of large values from the newest", lambda: _in_zones(NEWEST)),
+    ("walk zones of large values past a position", lambda: _in_zones(PAST)),
+    ("sample the newest zones", lambda: select.sample_zones([node("gt(latency, 10)")], 1000)),
     ("sample the newest runs", _sampled),
     ("sample the newest arrivals", lambda: select.sample_arrival('"@nx"', 1000)),
     ("ask for the shortest latency", lambda: select.shortest_latency([1])),

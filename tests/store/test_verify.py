@@ -257,11 +257,13 @@ DAMAGES = [
         "has a latency of 1 us",
         id="latency",
     ),
-    pytest.param(sql("DELETE FROM zones WHERE zone = 1"), "zones", "started outside", id="zone"),
+    pytest.param(
+        sql("DELETE FROM zones WHERE zone = 1"), "zones", "outside of the bounds", id="zone"
+    ),
     pytest.param(
         sql("UPDATE zones SET start_min_us = start_max_us + 1"),
         "zones",
-        "started outside",
+        "outside of the bounds",
         id="bounds",
     ),
     pytest.param(
@@ -309,6 +311,12 @@ DAMAGES = [
         "feedback",
         f"feedback {rid(1)} is not counted where its run stands",
         id="place of feedback",
+    ),
+    pytest.param(
+        sql("UPDATE zones SET tokens_max = 3 WHERE zone = 4"),
+        "zones",
+        f"run {rid(700)} is outside of the bounds of its zone",
+        id="the largest value of a zone",
     ),
     pytest.param(
         sql("DELETE FROM long_traces"),

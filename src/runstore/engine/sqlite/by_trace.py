@@ -22,7 +22,7 @@ from runstore.engine.sqlite.walks import rating, share_read
 from runstore.filter.tree import Node
 from runstore.limits import LONG_TRACES_MAX, PROJECTS_MERGED_MAX, TRACES_WALKED_MAX
 from runstore.model.times import START_US_MAX, START_US_MIN
-from runstore.sql.sqlite import select
+from runstore.sql.sqlite import select, witnesses
 from runstore.sql.sqlite.lookup import Expression, SomeEntry, lookup, match_text
 from runstore.sql.sqlite.predicate import Params
 from runstore.sql.sqlite.select import Window
@@ -170,7 +170,7 @@ def _found(
         return iter(())
     params = Params()
     conditions = _witness(asked, params, terms, of_root)
-    statement = select.found_traces(match_text(resolved), conditions, params, last=last)
+    statement = witnesses.found_traces(match_text(resolved), conditions, params, last=last)
     asked.reads.append(Read(statement, 0))
     return asked.connection.rows(statement)
 
@@ -181,7 +181,7 @@ def _rated(
     params = Params()
     tests = asked.conditions(params, 0).feedback_tests(part)
     conditions = _witness(asked, params, terms, of_root)
-    statement = select.rated_traces(tests, conditions, starts, params, pid=pid)
+    statement = witnesses.rated_traces(tests, conditions, starts, params, pid=pid)
     asked.reads.append(Read(statement, 0))
     return asked.connection.rows(statement)
 
@@ -194,7 +194,7 @@ def _witness(asked: Asked, params: Params, terms: Sequence[Node], of_root: bool)
 
 def _long_traces(asked: Asked, name: str, starts: Span) -> list[bytes] | None:
     """Those that meet the filter and may have runs in `starts`; None: too many to ask."""
-    found = asked.connection.all(select.long_traces(starts, LONG_TRACES_MAX))
+    found = asked.connection.all(witnesses.long_traces(starts, LONG_TRACES_MAX))
     if len(found) == LONG_TRACES_MAX:
         return None
     params = Params()

@@ -11,11 +11,11 @@ from runstore.engine.sqlite.asked import Asked
 from runstore.engine.sqlite.by_trace import by_trace
 from runstore.engine.sqlite.candidates import Candidates, Key
 from runstore.engine.sqlite.few import few_candidates
-from runstore.engine.sqlite.walks import by_arrival, by_rating, by_time, newest_listed
+from runstore.engine.sqlite.walks import by_arrival, by_rating, by_time, by_zone, newest_listed
 from runstore.model.ids import id_to_bytes
 from runstore.sql.sqlite.select import Statement, Window
 
-WALKS = (by_trace, by_rating, by_arrival)
+WALKS = (by_zone, by_trace, by_rating, by_arrival)
 """In turn, until one does not say no. Each asks whether the later ones would read less."""
 
 

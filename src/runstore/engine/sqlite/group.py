@@ -35,6 +35,7 @@ from runstore.engine.sqlite.rows import (
 )
 from runstore.engine.sqlite.shelf import KnownTerms, Shelf
 from runstore.engine.sqlite.totals import Deltas, apply, note_change
+from runstore.engine.sqlite.zone_notes import ZoneRow, note_zones
 from runstore.errors import Damaged
 from runstore.model.batch import Batch
 from runstore.model.identity import resettle, settle
@@ -251,7 +252,7 @@ class Group:
         changed.sort(key=lambda state: state.rid)
         self._write_known([state for state in changed if state.old is not None])
         self._write_new([state for state in changed if state.old is None])
-        self._shelf.note_starts((state.rid, state.run.start_us) for state in changed)
+        note_zones(self._connection, (_zone_row(state) for state in changed))
         self._shelf.trace_spans.note((state.run.trace_id, state.run.start_us) for state in changed)
         self._roll_up(changed)
         shelf = self._shelf
@@ -348,6 +349,14 @@ class Group:
                 for one in state.run.attachments
             ],
         )
+
+
+def _zone_row(state: State) -> ZoneRow:
+    run = state.run
+    latency_us = None if run.end_us is None else run.end_us - run.start_us
+    tokens, _ = run.totals.get("total_tokens", (0, 0))
+    cost, _ = run.totals.get("total_cost", (None, 0))
+    return ZoneRow(state.rid, run.start_us, latency_us, tokens, cost)
 
 
 def _place(run: Run | None) -> object:

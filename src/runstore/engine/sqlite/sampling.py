@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from runstore.engine.sqlite.connections import Connection
 from runstore.filter.tree import Compare, Node, OneOf
-from runstore.limits import SAMPLE_RUNS
-from runstore.sql.sqlite import select
+from runstore.limits import SAMPLE_RUNS, SAMPLE_ZONES
+from runstore.sql.sqlite import select, witnesses
 from runstore.sql.sqlite.columns import ANSWERED_BY_RUNS_TIME
 from runstore.sql.sqlite.predicate import Conditions, Params
 from runstore.sql.sqlite.span import Span, is_start_test
@@ -16,6 +16,7 @@ from runstore.sql.sqlite.span import Span, is_start_test
 INDEX_STEP = 0.03  # to pass over a run on runs_time, in reads of a run: 0.08 of 2.5 us
 ROOT_READS = 2  # to test a run's root
 RATING_READS = 2  # to test a run's feedback, or to find the run a record is about
+ZONE_STEP = 0.2  # to read one more run of a zone, in reads of a run anywhere
 TRACE_READS = 8  # to test all runs of a trace, or to list them: agents make about so many
 
 
@@ -53,5 +54,14 @@ def share_found(connection: Connection, match: str) -> float:
 
 def share_rated(connection: Connection) -> float:
     """Feedback records to a run, of all there are."""
-    ((records, runs),) = connection.all(select.feedback_share())
+    ((records, runs),) = connection.all(witnesses.feedback_share())
     return records / runs if runs else 0.0
+
+
+def share_zones(connection: Connection, terms: Sequence[Node]) -> float | None:
+    """Of the newest zones, how many of one may have a run that meets the terms; None: they know
+    nothing of any of them."""
+    if not select.zone_bounds(terms, Params()):
+        return None
+    ((share,),) = connection.all(select.sample_zones(terms, SAMPLE_ZONES))
+    return float(share or 0.0)

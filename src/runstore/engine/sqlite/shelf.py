@@ -5,12 +5,11 @@ transaction that failed.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import apsw
 
-from runstore.engine.sqlite.arrival import ZONE_BITS
 from runstore.engine.sqlite.changes import ChangeLog
 from runstore.engine.sqlite.dictionary import Trainer
 from runstore.engine.sqlite.rollup import Rollups
@@ -24,11 +23,6 @@ from runstore.model.run import Refusal
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
 
-_NOTE_ZONE = (
-    "INSERT INTO zones (zone, start_min_us, start_max_us) VALUES (?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET start_min_us = min(start_min_us, excluded.start_min_us),"
-    " start_max_us = max(start_max_us, excluded.start_max_us)"
-)
 _PROVISIONAL_PARENTS = (
     "SELECT DISTINCT parent_id FROM runs WHERE provisional = 1 AND parent_id IS NOT NULL"
 )
@@ -127,17 +121,6 @@ class Shelf:
         self.project_ids[pid] = project_id
         self._pids[project_id] = pid
         self._by_name[name] = project_id
-
-    def note_starts(self, starts: Iterable[tuple[int, int]]) -> None:
-        """(rid, start) of runs written: widens their zones."""
-        zones: dict[int, tuple[int, int]] = {}
-        for rid, start_us in starts:
-            zone = rid >> ZONE_BITS
-            low, high = zones.get(zone, (start_us, start_us))
-            zones[zone] = (min(low, start_us), max(high, start_us))
-        self._connection.executemany(
-            _NOTE_ZONE, ((zone, low, high) for zone, (low, high) in zones.items())
-        )
 
 
 def _column(connection: apsw.Connection, sql: str) -> list[Any]:

@@ -10,6 +10,7 @@ import apsw
 
 from runstore.engine.sqlite.rollup import Rollups
 from runstore.engine.sqlite.rows import sums, totals_row
+from runstore.engine.sqlite.zone_notes import ZoneRow, note_zones
 from runstore.model.ids import id_from_bytes, id_to_bytes
 from runstore.model.jsontext import encode
 from runstore.model.run import Run
@@ -97,9 +98,11 @@ def apply(
         rid, text, pid, start_us, is_root, run_type, status, has_error = row
         totals = add(sums(text), delta)
         stored = encode(totals).decode() if totals else None
-        connection.execute(_WRITE, (*totals_row(totals), stored, rid))
-        changed.append(rid)
+        columns = totals_row(totals)
+        connection.execute(_WRITE, (*columns, stored, rid))
+        changed.append(ZoneRow(rid, start_us, None, columns[2] or 0, columns[5]))
         if is_root:
             kind = (run_type, True, status, bool(has_error))
             rollups.note_totals(pid, rid, start_us, kind, delta)
-    return changed
+    note_zones(connection, changed)
+    return [row.rid for row in changed]

@@ -45,7 +45,7 @@ CHECKS = (
           check_rows, check_rows),
     Check("places", "every run's dotted order names its trace, its parent and itself",
           check_places, check_places),
-    Check("zones", "every run started within the bounds of its zone",
+    Check("zones", "every run is within the bounds of its zone",
           check_zones, check_zones),
     Check("long traces", "every trace whose runs start more than an hour apart is listed",
           check_long_traces, check_long_traces),

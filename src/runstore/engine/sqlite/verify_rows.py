@@ -49,6 +49,9 @@ _PLACES = (
 _OUT_OF_ZONE = (
     "SELECT lower(hex(r.id)) FROM runs AS r LEFT JOIN zones AS z ON z.zone = r.rid >> ?"
     " WHERE z.zone IS NULL OR r.start_us < z.start_min_us OR r.start_us > z.start_max_us"
+    " OR r.latency_us > ifnull(z.latency_max_us, r.latency_us - 1)"
+    " OR r.total_tokens > ifnull(z.tokens_max, r.total_tokens - 1)"
+    " OR r.total_cost > ifnull(z.cost_max, r.total_cost - 1)"
 )
 
 _LONG_UNLISTED = (
@@ -137,7 +140,7 @@ def _misplaced(row: Any) -> str:
 def check_zones(connection: Connection, found: Findings) -> None:
     found.looked_at = _count(connection, "SELECT count(*) FROM zones")
     for (which,) in connection.raw.execute(_OUT_OF_ZONE, (ZONE_BITS,)):
-        found.note(f"run {_readable(which)} started outside of the bounds of its zone")
+        found.note(f"run {_readable(which)} is outside of the bounds of its zone")
 
 
 def check_long_traces(connection: Connection, found: Findings) -> None:

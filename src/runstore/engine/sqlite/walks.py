@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from runstore.engine.sqlite.arrival import RID_MAX, Zones, arriving, walk
+from runstore.engine.sqlite.arrival import RID_MAX, ZONE_BITS, Zones, arriving, walk
 from runstore.engine.sqlite.asked import TRACE_FILTER, TREE_FILTER, Asked, terms_of
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.merged import first_keys
@@ -20,14 +20,16 @@ from runstore.engine.sqlite.sampling import (
     RATING_READS,
     ROOT_READS,
     TRACE_READS,
+    ZONE_STEP,
     on_runs_time,
     share_found,
     share_meeting,
     share_rated,
+    share_zones,
 )
 from runstore.filter.tree import Entries, Node
 from runstore.limits import CANDIDATES_MAX, PROJECTS_MERGED_MAX
-from runstore.sql.sqlite import select
+from runstore.sql.sqlite import select, witnesses
 from runstore.sql.sqlite.lookup import Expression, SomeEntry, match_text, parts_of
 from runstore.sql.sqlite.predicate import Params
 from runstore.sql.sqlite.select import Window
@@ -103,6 +105,29 @@ def by_arrival(asked: Asked, window: Window) -> list[Key] | None:
     return [Key(*key) for key in found]
 
 
+def by_zone(asked: Asked, window: Window) -> list[Key] | None:
+    """Rare large values, in order of arrival: of the zones that have any."""
+    share = share_zones(asked.connection, asked.terms())
+    if share is None or share * ZONE_STEP >= share_read(asked):
+        return None
+    params = Params()
+    terms = asked.terms()
+    conditions = asked.wanted_here(params, 0)
+    zones, span = Zones(asked.connection), asked.starts()
+    rids = zones.rids(span.up_to(window.after, descending=window.descending))
+    statement = select.in_zones(terms, conditions, window, span, params, rids=rids, bits=ZONE_BITS)
+    found, _ = walk(asked.connection.rows(statement), zones, window)
+    if found is None:
+        return None
+    if len(found) == window.limit:
+        ends = [rid for _, _, rid in found]
+        rids = (min(ends), rids[1]) if window.descending else (rids[0], max(ends))
+    passed = partial(select.zones_passed, terms, rids=rids, bits=ZONE_BITS)
+    asked.reads.append(Read(statement, passed))
+    asked.steps.append("walk the zones with values as large in order of arrival")
+    return [Key(*key) for key in found]
+
+
 def _arrival_is_cheaper(asked: Asked, expression: Expression) -> bool:
     """A walk in order of start tests some terms on its index alone, and reads only the runs
     that meet these; a walk in order of arrival reads all the inverted index finds."""
@@ -152,7 +177,7 @@ def by_rating(asked: Asked, window: Window) -> list[Key] | None:
         params = Params()
         tests = asked.conditions(params, 0).feedback_tests(part)
         conditions = asked.wanted(params, 0, settled)
-        statements.append(select.rated_runs(tests, conditions, window, span, params, pid=pid))
+        statements.append(witnesses.rated_runs(tests, conditions, window, span, params, pid=pid))
     start_of = itemgetter(1)
     walks = [asked.connection.rows(statement) for statement in statements]
     keys: list[Key] = []
@@ -165,7 +190,7 @@ def by_rating(asked: Asked, window: Window) -> list[Key] | None:
         one.close()
     last = keys[-1].start_us if len(keys) >= window.limit else None
     for pid, statement in zip(pids, statements, strict=True):
-        passed = partial(select.rated_passed, window, span, last, pid=pid)
+        passed = partial(witnesses.rated_passed, window, span, last, pid=pid)
         asked.reads.append(Read(statement, passed))
     return keys[: window.limit]
 

@@ -53,5 +53,12 @@ ANSWERED_BY_RUNS_TIME = frozenset(
 ) | {"is_root"}
 """Attributes a walk in order of start tests on the index alone."""
 
+ZONE_MAXIMA = {
+    "latency": "latency_max_us",
+    "total_tokens": "tokens_max",
+    "total_cost": "cost_max",
+}
+"""Attributes of which zones know the largest value."""
+
 PAYLOAD = "unpack((SELECT {column} FROM payloads WHERE rid = {r}.rid))"
 """A run's payload as JSON; `unpack` is a function the engine registers."""

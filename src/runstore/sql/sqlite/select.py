@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from runstore.filter.tree import Compare, Node
 from runstore.model.ids import id_to_bytes
 from runstore.model.query import Position
 from runstore.model.times import START_US_MAX, START_US_MIN
+from runstore.sql.sqlite.columns import ZONE_MAXIMA
 from runstore.sql.sqlite.predicate import Params, PayloadTest, SqlValue, joined
 from runstore.sql.sqlite.span import Span
 
@@ -26,6 +28,7 @@ _KEYS = {
 }
 _ORDER = {True: "r.start_us DESC, r.id DESC", False: "r.start_us, r.id"}
 _PAST = {True: "<", False: ">"}
+_AT_LEAST = {"gt": ">", "gte": ">=", "eq": ">="}  # comparator -> of the largest value of many
 
 _PAGE = "SELECT r.rid, r.start_us, r.id FROM {source} WHERE {where} ORDER BY {order} LIMIT {limit}"
 _ARRIVAL = (
@@ -54,27 +57,21 @@ _FEEDBACK = (
     "SELECT DISTINCT f.run_id FROM feedback AS f"
     " WHERE f.run_id IS NOT NULL AND {tests} LIMIT {limit}"
 )
-_RATED = (
-    " FROM feedback AS f INDEXED BY feedback_place"
-    " CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = f.run_id"
-    " WHERE f.run_pid = {pid} AND {where} ORDER BY f.run_start_us {direction}"
+_IN_ZONES = (
+    "SELECT r.rid, r.start_us, r.id, TRUE FROM zones AS z NOT INDEXED"
+    " CROSS JOIN runs AS r NOT INDEXED"
+    " ON r.rid BETWEEN z.zone << {bits} AND (z.zone << {bits}) + {last}"
+    " WHERE z.zone BETWEEN {low} AND {high} AND {bounds} AND {where}"
+    " ORDER BY z.zone {direction}, r.rid {direction}"
 )
-_RATED_RUNS = "SELECT r.rid, r.start_us, r.id" + _RATED
-_RATED_TRACES = "SELECT r.trace_id, f.run_start_us" + _RATED
-_RATED_PASSED = (
-    "SELECT count(*) FROM feedback AS f INDEXED BY feedback_place"
-    " WHERE f.run_pid = {pid} AND {where}"
+_ZONES_PASSED = (
+    "SELECT count(*) FROM zones AS z NOT INDEXED CROSS JOIN runs AS r NOT INDEXED"
+    " ON r.rid BETWEEN z.zone << {bits} AND (z.zone << {bits}) + {last}"
+    " WHERE z.zone BETWEEN {low} AND {high} AND {bounds}"
 )
-_FOUND_TRACES = (
-    "SELECT r.trace_id, r.rid FROM inverted CROSS JOIN runs AS r ON r.rid = inverted.rowid"
-    " WHERE inverted MATCH {text} AND inverted.rowid <= {last} AND {where}"
-    " ORDER BY inverted.rowid DESC"
-)
-_FEEDBACK_SHARE = (
-    "SELECT ifnull((SELECT max(rowid) FROM feedback), 0), ifnull((SELECT max(rid) FROM runs), 0)"
-)
-_LONG_TRACES = (
-    "SELECT trace_id FROM long_traces WHERE first_us <= {high} AND last_us >= {low} LIMIT {limit}"
+_SAMPLE_ZONES = (
+    "SELECT avg(ifnull({bounds}, FALSE)) FROM"
+    " (SELECT * FROM zones NOT INDEXED ORDER BY zone DESC LIMIT {limit}) AS z"
 )
 _ROWS = "SELECT {columns} FROM {source} WHERE {where}"
 _WALKED = "SELECT count(*) FROM runs AS r INDEXED BY {index} WHERE {where}"
@@ -148,7 +145,7 @@ def walked(
 ) -> Statement:
     """How many entries of its index `by_time` passed; None: it did not fill the page."""
     params = Params()
-    span = _as_far_as(last_start_us, span, window)
+    span = as_far_as(last_start_us, span, window)
     where = [f"r.pid = {params.bind(pid)}", *window.condition(params, span)]
     if roots:
         where.append("r.is_root = 1")
@@ -156,7 +153,7 @@ def walked(
     return Statement.of(_WALKED.format(index=index, where=" AND ".join(where)), params)
 
 
-def _as_far_as(last_start_us: int | None, span: Span, window: Window) -> Span:
+def as_far_as(last_start_us: int | None, span: Span, window: Window) -> Span:
     """What a walk has passed of a span that has come to this start; None: to the end."""
     if last_start_us is None:
         return span
@@ -220,6 +217,62 @@ def by_rids(
     source = _KEYS["rid"].format(keys=params.bind(key_list(rids)))
     where = joined("AND", conditions + window.condition(params, span)) or "TRUE"
     return Statement.of(_ARRIVED.format(source=source, where=where), params)
+
+
+def zone_bounds(terms: Sequence[Node], params: Params) -> list[str]:
+    """What the largest values of a zone must be for a run in it to meet the terms; of those that
+    say something about it."""
+    bounds = []
+    for term in terms:
+        if isinstance(term, Compare) and term.attribute in ZONE_MAXIMA and term.op in _AT_LEAST:
+            column, sign = ZONE_MAXIMA[term.attribute], _AT_LEAST[term.op]
+            bounds.append(f"z.{column} {sign} {params.bind(term.value)}")
+    return bounds
+
+
+def in_zones(
+    terms: Sequence[Node],
+    conditions: list[str],
+    window: Window,
+    span: Span,
+    params: Params,
+    *,
+    rids: tuple[int, int],
+    bits: int,
+) -> Statement:
+    """Walk the runs that are wanted in order of arrival, of zones that may have some: (rid,
+    start_us, id, true). No limit."""
+    direction = "DESC" if window.descending else "ASC"
+    text = _IN_ZONES.format(
+        bits=bits,
+        last=(1 << bits) - 1,
+        low=params.bind(rids[0] >> bits),
+        high=params.bind(rids[1] >> bits),
+        bounds=joined("AND", zone_bounds(terms, params)),
+        where=joined("AND", conditions + window.condition(params, span)) or "TRUE",
+        direction=direction,
+    )
+    return Statement.of(text, params)
+
+
+def zones_passed(terms: Sequence[Node], *, rids: tuple[int, int], bits: int) -> Statement:
+    """How many runs `in_zones` looked at."""
+    params = Params()
+    text = _ZONES_PASSED.format(
+        bits=bits,
+        last=(1 << bits) - 1,
+        low=params.bind(rids[0] >> bits),
+        high=params.bind(rids[1] >> bits),
+        bounds=joined("AND", zone_bounds(terms, params)),
+    )
+    return Statement.of(text, params)
+
+
+def sample_zones(terms: Sequence[Node], limit: int) -> Statement:
+    """Which share of the newest `limit` zones may have a run that meets the terms."""
+    params = Params()
+    bounds = joined("AND", zone_bounds(terms, params))
+    return Statement.of(_SAMPLE_ZONES.format(bounds=bounds, limit=params.bind(limit)), params)
 
 
 def all_rows(
@@ -294,72 +347,6 @@ def traces_of(
 def feedback_runs(tests: str, params: Params, limit: int) -> Statement:
     """Up to `limit` runs with a record that meets the tests."""
     return Statement.of(_FEEDBACK.format(tests=tests, limit=params.bind(limit)), params)
-
-
-def rated_runs(
-    tests: str, conditions: list[str], window: Window, span: Span, params: Params, *, pid: int
-) -> Statement:
-    """Walk a project's feedback in order of its runs' starts: (rid, start_us, id) of the runs that
-    are wanted, once a record that meets the tests. No limit."""
-    low, high = span.up_to(window.after, descending=window.descending)
-    where = [_between("f.run_start_us", low, high, params), tests, *conditions]
-    where += window.condition(params, span)
-    text = _RATED_RUNS.format(
-        pid=params.bind(pid),
-        where=joined("AND", where),
-        direction="DESC" if window.descending else "ASC",
-    )
-    return Statement.of(text, params)
-
-
-def rated_passed(window: Window, span: Span, last_start_us: int | None, *, pid: int) -> Statement:
-    """How many records `rated_runs` passed; None: all."""
-    params = Params()
-    low, high = _as_far_as(last_start_us, span, window).up_to(
-        window.after, descending=window.descending
-    )
-    where = _between("f.run_start_us", low, high, params)
-    return Statement.of(_RATED_PASSED.format(pid=params.bind(pid), where=where), params)
-
-
-def rated_traces(
-    tests: str, conditions: list[str], span: Span, params: Params, *, pid: int
-) -> Statement:
-    """Walk a project's feedback from the newest of its runs down: (trace_id, start_us) of the runs
-    that meet the conditions, once a record that meets the tests. No limit."""
-    where = [_between("f.run_start_us", *span, params), tests, *conditions]
-    text = _RATED_TRACES.format(pid=params.bind(pid), where=joined("AND", where), direction="DESC")
-    return Statement.of(text, params)
-
-
-def found_traces(match: str, conditions: list[str], params: Params, *, last: int) -> Statement:
-    """Walk what the index finds from rid `last` down: (trace_id, rid) of the runs that meet the
-    conditions. No limit."""
-    text = _FOUND_TRACES.format(
-        text=params.bind(match),
-        last=params.bind(last),
-        where=joined("AND", conditions) or "TRUE",
-    )
-    return Statement.of(text, params)
-
-
-def _between(column: str, low: int, high: int, params: Params) -> str:
-    return f"{column} BETWEEN {params.bind(low)} AND {params.bind(high)}"
-
-
-def feedback_share() -> Statement:
-    """(records, runs) there have been, about."""
-    return Statement.of(_FEEDBACK_SHARE, Params())
-
-
-def long_traces(span: Span, limit: int) -> Statement:
-    """Traces longer than TRACE_SPAN_US that have runs on both sides of a start of the span, or at
-    it."""
-    params = Params()
-    text = _LONG_TRACES.format(
-        high=params.bind(span.high), low=params.bind(span.low), limit=params.bind(limit)
-    )
-    return Statement.of(text, params)
 
 
 def root_condition(condition: str) -> str:
