@@ -85,6 +85,7 @@ LINE_BYTES_MAX = 256 * MIB  # one line of a JSONL file: a run with every payload
 
 # The embedded engine.
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
+LISTED_MAX = 10_000  # the same of what the inverted index lists, at 0.2 us; pages read few of it
 FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is estimated
 WORD_FORMS_MAX = 1_000  # words a searched prefix is spelt out into; 15 us each
 WORD_FORMS_LISTED = 40  # the same where all hits are listed: then FTS5's own prefixes are faster

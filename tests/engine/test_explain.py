@@ -24,6 +24,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteEngine]:
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few runs would all be read first."""
     lower(monkeypatch, "CANDIDATES_MAX", 100)
+    lower(monkeypatch, "LISTED_MAX", 100)
     lower(monkeypatch, "FIRST_CANDIDATES", 20)
 
 

@@ -36,6 +36,7 @@ NARROW = frozenset({"id"})
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few runs would all be read first."""
     lower(monkeypatch, "CANDIDATES_MAX", 30)
+    lower(monkeypatch, "LISTED_MAX", 30)
     lower(monkeypatch, "FIRST_CANDIDATES", 20)
 
 

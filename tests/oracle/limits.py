@@ -10,6 +10,7 @@ from tests.engine.few_limits import lower
 
 LIMITS = {
     "CANDIDATES_MAX": 8,
+    "LISTED_MAX": 12,
     "FIRST_CANDIDATES": 4,
     "TRACE_CANDIDATES_MAX": 2,
     "FEW_CANDIDATES": 4,

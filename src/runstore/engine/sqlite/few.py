@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runstore.engine.sqlite.asked import ROOTS, TRACE_FILTER, Asked, terms_of
 from runstore.engine.sqlite.candidates import Candidates, Read
 from runstore.filter.tree import Compare, Constant, Entries, Node, OneOf
-from runstore.limits import CANDIDATES_MAX, LOOKUP_TERMS_MAX, TRACE_CANDIDATES_MAX
+from runstore.limits import CANDIDATES_MAX, LISTED_MAX, LOOKUP_TERMS_MAX, TRACE_CANDIDATES_MAX
 from runstore.model.ids import id_to_bytes
 from runstore.sql.sqlite import select
 from runstore.sql.sqlite.lookup import lookup, parts_of, size
@@ -49,9 +49,9 @@ def _looked_up(asked: Asked) -> Candidates | None:
     share = asked.probing.shares.get(expression)
     if share is not None:
         ((newest,),) = asked.connection.all(select.newest_rid())
-        asked.estimate = round(share * newest)
+        asked.estimate = round(share * asked.probing.share_here(expression) * newest)
     if rids is None:
-        asked.steps.append(f"the inverted index finds more than {CANDIDATES_MAX} runs")
+        asked.steps.append(f"the inverted index finds more than {LISTED_MAX} runs")
         return None
     asked.steps.append(f"the inverted index finds {len(rids)} runs: read these")
     return Candidates("rid", rids, asked.settled())

@@ -30,7 +30,7 @@ from runstore.engine.sqlite.sampling import (
 from runstore.filter.tree import Entries, Node
 from runstore.limits import CANDIDATES_MAX, PROJECTS_MERGED_MAX
 from runstore.sql.sqlite import select, witnesses
-from runstore.sql.sqlite.lookup import Expression, SomeEntry, match_text, parts_of
+from runstore.sql.sqlite.lookup import Expression, SomeEntry, parts_of
 from runstore.sql.sqlite.predicate import Params
 from runstore.sql.sqlite.select import Window
 
@@ -45,8 +45,9 @@ def newest_listed(asked: Asked, found: Candidates, window: Window) -> list[Key] 
     rids = [rid for rid in in_order if first <= rid <= last]
 
     def rows() -> Generator[tuple[Any, ...], None, None]:
-        for at in range(0, len(rids), window.limit):
-            some = rids[at : at + window.limit]
+        at, more = 0, window.limit
+        while some := rids[at : at + more]:
+            at, more = at + more, 2 * more
             params = Params()
             conditions = asked.wanted_here(params, len(found.keys), found.settles)
             statement = select.by_rids(some, conditions, window, span, params)
@@ -80,15 +81,12 @@ def by_arrival(asked: Asked, window: Window) -> list[Key] | None:
     expression = asked.expression()
     if expression is None or not _arrival_is_cheaper(asked, expression):
         return None
-    resolved = asked.probing.resolve(asked.probing.in_projects(expression))
-    if resolved is None:
-        return []
+    match = asked.probing.matches[expression]
     params = Params()
     conditions = asked.wanted(params, 0, asked.settled())
     if asked.pids is not None and set(asked.pids) != set(asked.all_pids):
         conditions.append(select.in_projects(asked.pids, params))
     zones, span = Zones(asked.connection), asked.starts()
-    match = match_text(resolved)
     first, last = zones.rids(span.up_to(window.after, descending=window.descending))
     newest, known = None, asked.probing.newest.get(match)
     if window.descending and last == RID_MAX and known is not None:
@@ -108,7 +106,8 @@ def by_arrival(asked: Asked, window: Window) -> list[Key] | None:
 def by_zone(asked: Asked, window: Window) -> list[Key] | None:
     """Rare large values, in order of arrival: of the zones that have any."""
     share = share_zones(asked.connection, asked.terms())
-    if share is None or share * ZONE_STEP >= share_read(asked):
+    # What it passes over costs less than on runs_time, and it finds no more runs than that.
+    if share is None or share * ZONE_STEP >= min(INDEX_STEP, share_read(asked)):
         return None
     params = Params()
     terms = asked.terms()
@@ -133,14 +132,12 @@ def _arrival_is_cheaper(asked: Asked, expression: Expression) -> bool:
     that meet these; a walk in order of arrival reads all the inverted index finds."""
     if not any(map(on_runs_time, asked.terms())):
         return True
-    found = _share_found(asked, expression)
-    return found is None or found <= _share_walked(asked)
+    return _share_found(asked, expression) <= _share_walked(asked)
 
 
-def _share_found(asked: Asked, expression: Expression) -> float | None:
-    """Of the newest arrivals; None: nothing is found."""
-    resolved = asked.probing.resolve(asked.probing.in_projects(expression))
-    return None if resolved is None else share_found(asked.connection, match_text(resolved))
+def _share_found(asked: Asked, expression: Expression) -> float:
+    """Of the newest arrivals."""
+    return share_found(asked.connection, asked.probing.matches[expression])
 
 
 def _share_walked(asked: Asked) -> float:
