@@ -9,6 +9,8 @@ from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.migrate import schema_version
 
 UNDONE = {
+    5: "DROP INDEX feedback_place; CREATE INDEX feedback_place ON feedback (run_pid, run_start_us)"
+    " WHERE run_pid IS NOT NULL;",
     4: "".join(
         f"ALTER TABLE zones DROP COLUMN {name};"
         for name in ("latency_max_us", "tokens_max", "cost_max")
