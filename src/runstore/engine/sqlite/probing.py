@@ -36,6 +36,7 @@ class Probing:
     matches: dict[Expression, str] = field(default_factory=dict)  # as `few` came to ask
     newest: dict[str, list[int]] = field(default_factory=dict)  # hits, by what was asked
     shares: dict[Expression, float] = field(default_factory=dict)  # hits to a run, in all
+    _here: dict[str, float] = field(default_factory=dict)
     _words: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
 
@@ -104,11 +105,17 @@ class Probing:
 
     def share_here(self, expression: Expression) -> float:
         """Of its newest hits, how many of one are of the projects asked for."""
-        rids = self.newest.get(self.matches.get(expression, ""))
+        match = self.matches.get(expression, "")
+        rids = self.newest.get(match)
         if self.pids is None or not rids:
             return 1.0
+        if match not in self._here:
+            self._here[match] = self._share_of(rids, self.pids)
+        return self._here[match]
+
+    def _share_of(self, rids: list[int], pids: Sequence[int]) -> float:
         params = Params()
-        conditions = [select.in_projects(self.pids, params)]
+        conditions = [select.in_projects(pids, params)]
         here = select.all_rows("count(*)", conditions, params, ("rid", rids))
         ((count,),) = self.connection.all(here)
         return int(count) / len(rids)
