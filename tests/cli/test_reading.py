@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import sys
+from typing import Any
 
 import pytest
 
 from runstore.client.asking import RunListing
+from runstore.client.sync import Client
 from tests.cli.conftest import Say
 from tests.client.conftest import Place
 from tests.client.world import APP, MANY, MANY_PROJECT, id_of
@@ -156,6 +158,18 @@ def test_a_trace_is_found_by_any_of_its_runs(say: Say, place: Place, label: str)
         "    model  llm  11.00 s  6,030 tokens",
         "  search  tool  500 ms  error: TimeoutError: carrier",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"), [({}, "running"), ({"outputs": {"a": 1}}, "success")], ids=["not", "there"]
+)
+def test_a_run_without_an_end_shows_what_listings_say_of_it(
+    say: Say, own_place: Place, fields: dict[str, Any], shown: str
+) -> None:
+    with Client(own_place.target) as client:
+        made = client.create_run("agent", {"q": 1}, "chain", **fields)
+        assert client.flush(20)
+    assert say("trace", str(made), "-t", own_place.target).out == f"agent  chain  {shown}\n"
 
 
 def test_a_trace_as_json_is_nested(say: Say, place: Place) -> None:

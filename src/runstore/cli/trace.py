@@ -101,7 +101,10 @@ def _label(run: "Run") -> str:
     from runstore.cli.output import dollars, one_cell, seconds
 
     parts = [run.name, run.run_type]
-    parts.append("running" if run.latency is None else seconds(run.latency))
+    if run.latency is not None:
+        parts.append(seconds(run.latency))
+    else:  # a run may have its outputs, and so its status, without an end
+        parts.append("running" if run.status in (None, "pending") else run.status)
     if run.total_tokens:
         parts.append(f"{run.total_tokens:,} tokens")
     if run.total_cost:
