@@ -102,7 +102,8 @@ def _next(run: Run, message: RunMessage, project_id: str | None) -> Run:
     made.provisional = place is not said
     made.start_guessed = guessed
     made.said_status = _pick(run.said_status, message.status, over)
-    made.inputs = _pick(run.inputs, message.inputs, over)
+    if message.inputs != run.inputs:  # most patches repeat them: what was made of them is known
+        made.inputs = _pick(run.inputs, message.inputs, over)
     made.outputs = _pick(run.outputs, message.outputs, over)
     made.extra = _extra(run.extra, message.extra, over)
     made.events = _events(run.events, message.events, leads)

@@ -24,8 +24,8 @@ from runstore.model.run import Refusal, Run, RunMessage
 from runstore.sql.sqlite.codec import Codec
 from runstore.sql.sqlite.terms import Terms
 
-_REPLACED = frozenset({"inputs", "outputs", "serialized"})
-"""Payloads of which a patch says the whole."""
+_REPLACED = frozenset({"outputs", "serialized"})
+"""Payloads a patch says anew; its inputs are compared with those that are there."""
 
 
 class ReadyRun(msgspec.Struct, array_like=True):
@@ -131,6 +131,8 @@ def _prepare_payloads(
         depth = message.dotted_order.count(".")
         message.extra = with_depth(message.extra, payloads.of(message.extra).value, depth)
     for column, mark in (("inputs", "i"), ("outputs", "o"), ("events", "")):
+        if column == "inputs" and message.is_patch:
+            continue  # nearly always those the run has, of which the writer knows all
         text = getattr(message, column)
         if text is not None:
             payload = payloads.of(text)
