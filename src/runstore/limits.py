@@ -108,6 +108,7 @@ SAMPLE_ZONES = 1_000  # newest zones asked the same; about 0.1 ms
 RECENT_TERMS_MAX = 5_000  # runs whose terms are kept for a patch; about 3 KB each
 DICTIONARY_BYTES = 64 * 1024  # zstd dictionary of one folder; larger ones gained little
 DICTIONARY_SAMPLE_BYTES = 4 * MIB  # payload bytes it is trained on
+DICTIONARY_LOOK_SECONDS = 0.5  # between two looks of an ingest process for one: 2 ms each
 DICTIONARY_SAMPLES_MIN = 500  # payloads it is trained on, at least
 INGEST_PROCESSES_MAX = 4  # decoding processes; the one writer is busy with fewer
 PROCESS_BODY_BYTES_MIN = 16 * 1024  # smaller bodies are decoded before another process wakes

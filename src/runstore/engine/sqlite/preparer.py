@@ -1,5 +1,6 @@
 """`SqliteEngine.prepare` for another process: the same work, from a folder's path alone."""
 
+import time
 from pathlib import Path
 
 import apsw
@@ -7,6 +8,7 @@ import apsw
 from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.dictionary import load_dictionaries
 from runstore.engine.sqlite.prepared import PreparedBatch, prepare
+from runstore.limits import DICTIONARY_LOOK_SECONDS
 from runstore.model.batch import Batch
 from runstore.model.prices import Prices
 from runstore.sql.sqlite.codec import Codec
@@ -19,6 +21,7 @@ class SqlitePreparer:
         self._folder = folder
         self._prices = prices
         self._codec: Codec | None = None  # of the process it has come to
+        self._look_again = 0.0  # for a dictionary
 
     def __getstate__(self) -> tuple[Path, Prices]:
         return self._folder, self._prices
@@ -29,8 +32,9 @@ class SqlitePreparer:
     def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
         if self._codec is None:
             self._codec = Codec()
-        if not self._codec.has_dictionary:
+        if not self._codec.has_dictionary and time.monotonic() >= self._look_again:
             self._look_for_dictionary(self._codec)
+            self._look_again = time.monotonic() + DICTIONARY_LOOK_SECONDS
         return prepare(batch, now_us, self._prices, self._codec)
 
     def _look_for_dictionary(self, codec: Codec) -> None:
