@@ -42,10 +42,11 @@ def note_change(deltas: Deltas, old: Run | None, new: Run | None) -> None:
     after = new.ancestor_ids if new is not None and new_usage else ()
     if old_usage == new_usage and before == after:
         return
+    gone, come = as_sums(old_usage), as_sums(new_usage)
     for ancestor in before:
-        add(deltas.setdefault(ancestor, {}), as_sums(old_usage), -1)
+        add(deltas.setdefault(ancestor, {}), gone, -1)
     for ancestor in after:
-        add(deltas.setdefault(ancestor, {}), as_sums(new_usage))
+        add(deltas.setdefault(ancestor, {}), come)
 
 
 class AwaitedTotals:
