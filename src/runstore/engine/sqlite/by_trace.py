@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from runstore.engine.sqlite.arrival import RID_MAX, Zones
-from runstore.engine.sqlite.asked import ROOTS, TRACE_FILTER, Asked, terms_of
+from runstore.engine.sqlite.asked import TRACE_FILTER, Asked, terms_of
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.sampling import ROOT_READS, TRACE_READS, share_rated
 from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
@@ -85,9 +85,8 @@ def by_trace(asked: Asked, window: Window) -> list[Key] | None:
         return None
 
     def listed(traces: Sequence[bytes]) -> list[Key]:
-        found = Candidates("trace_id", list(traces))
-        if is_roots:  # a root's id is its trace's
-            found = Candidates("id", list(traces), (ROOTS,))
+        # A root's id is its trace's; but what is called a trace may be a run below another.
+        found = Candidates("id" if is_roots else "trace_id", list(traces))
         return asked.listed(found, window, met=name)
 
     keys, read = _page(driver, starts, window.limit, long_ones, listed)

@@ -5,7 +5,7 @@ Every index that knows a condition is asked for at most CANDIDATES_MAX rows.
 
 from collections.abc import Sequence
 
-from runstore.engine.sqlite.asked import ROOTS, TRACE_FILTER, Asked, terms_of
+from runstore.engine.sqlite.asked import TRACE_FILTER, Asked, terms_of
 from runstore.engine.sqlite.candidates import Candidates, Read
 from runstore.filter.tree import Compare, Constant, Entries, Node, OneOf
 from runstore.limits import CANDIDATES_MAX, LISTED_MAX, LOOKUP_TERMS_MAX, TRACE_CANDIDATES_MAX
@@ -92,7 +92,7 @@ def _by_traces(asked: Asked) -> Candidates | None:
     if fewest is None:
         return None
     if asked.wants_roots():
-        return Candidates("id", fewest, (ROOTS,))  # a root's id is its trace's
+        return Candidates("id", fewest)  # a root's id is its trace's
     return Candidates("trace_id", fewest) if len(fewest) <= TRACE_CANDIDATES_MAX else None
 
 

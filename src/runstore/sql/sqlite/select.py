@@ -77,7 +77,7 @@ _ROWS = "SELECT {columns} FROM {source} WHERE {where}"
 _WALKED = "SELECT count(*) FROM runs AS r INDEXED BY {index} WHERE {where}"
 _ROOT = (
     "EXISTS (SELECT 1 FROM runs AS root INDEXED BY runs_id"
-    " WHERE root.id = r.trace_id AND {condition})"
+    " WHERE root.id = r.trace_id AND root.is_root = 1 AND {condition})"
 )
 _TREE = (
     "EXISTS (SELECT 1 FROM runs AS w INDEXED BY runs_trace"
