@@ -79,7 +79,9 @@ def test_the_folder_of_keys_is_that_of_the_server(
     assert [key.roles for key in read_keys(tmp_path)] == [("admin",)]
     gone = say("keys", "list", "--data", str(tmp_path / "none"))
     assert (gone.code, gone.rows[1:]) == (0, [])
-    assert say("keys", "create", "--data", str(tmp_path / "none")).code == 1
+    assert say("keys", "revoke", "x", "--data", str(tmp_path / "none")).code == 1
+    assert say("keys", "create", "--data", str(tmp_path / "none")).code == 0
+    assert len(read_keys(tmp_path / "none")) == 1  # as the server says that refused to start
 
 
 NOBODY = "00000000-0000-4000-8000-00000000dead"

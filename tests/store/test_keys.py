@@ -83,9 +83,17 @@ def test_a_damaged_file_is_said(tmp_path: Path, text: str) -> None:
         KeyRing(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_made_for_a_key(tmp_path: Path) -> None:
+    key, _ = create_key(tmp_path / "not" / "yet", NOW)
+    assert read_keys(tmp_path / "not" / "yet") == (key,)
+
+
+def test_a_folder_that_is_not_there_or_cannot_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot make the folder"):
+        create_key(tmp_path / "file", NOW)
     with pytest.raises(StorageError, match="not a folder"):
-        create_key(tmp_path / "none", NOW)
+        revoke_key(tmp_path / "none", "x")
 
 
 def test_a_ring_learns_of_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def read_keys(folder: Path) -> tuple[Key, ...]:
 def create_key(
     folder: Path, now_us: int, *, name: str = "", roles: Sequence[str] = ("admin",)
 ) -> tuple[Key, str]:
-    """What is stored of it, and the key.
+    """What is stored of it, and the key. Makes the folder: keys come before a server's first start.
 
     Raises InvalidRequest for a role there is not, Conflict, TooLarge, StorageError.
     """
@@ -83,6 +83,10 @@ def create_key(
         raise InvalidRequest(f"role {', '.join(unknown) or '(none)'}: one of {', '.join(ROLES)}")
     secret = f"rs_{secrets.token_urlsafe(KEY_BYTES)}"
     key = Key(name, wanted, key_hash(secret), now_us)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error}") from error
     with _locked(folder):
         known = read_keys(folder)
         if name and any(one.name == name for one in known):
