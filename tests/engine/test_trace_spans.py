@@ -10,6 +10,7 @@ import pytest
 from runstore.engine.sqlite import trace_spans
 from runstore.engine.sqlite.connections import DATABASE
 from runstore.engine.sqlite.engine import SqliteEngine
+from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.migrate import schema_steps
 from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
 from runstore.model.batch import Batch
@@ -89,6 +90,26 @@ def test_a_trace_that_was_deleted_is_gone_and_listed_again_when_it_comes_back(
         assert listed(tmp_path) == {}
         engine.write([Batch(list(runs))], T0)
     assert listed(tmp_path) == {raw(1): (0, TRACE_SPAN_US + 1)}
+
+
+def test_what_was_rolled_back_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = [create(1, 2, start_us=LATER + 1)]
+    with closing(SqliteEngine(tmp_path)) as engine:
+        engine.write([Batch([create(1)])], T0)
+        with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+            broken.setattr(Group, "_follow", lambda group, states: 1 / 0)
+            engine.write([Batch(list(later))], T0)
+        assert listed(tmp_path) == {}
+        engine.write([Batch(list(later))], T0)
+    assert listed(tmp_path) == {raw(1): (0, TRACE_SPAN_US + 1)}
+
+
+def test_a_run_that_moves_to_another_trace_makes_that_one_long(tmp_path: Path) -> None:
+    """The parent comes late, and takes a provisional child far from it along."""
+    child = bare(2, parent_run_id=rid(1), start_us=LATER + 1, name="child")
+    assert write(tmp_path, [create(9)], [child], [create(9, 1)]) == {raw(9): (0, TRACE_SPAN_US + 1)}
 
 
 def test_an_older_folder_is_brought_up_to_date(tmp_path: Path) -> None:
