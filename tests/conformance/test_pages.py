@@ -243,6 +243,14 @@ def test_descendants_are_all_runs_below_in_the_order_of_the_tree(store: Asked) -
     }
 
 
+def test_the_starts_of_traces_come_when_selected(store: Asked) -> None:
+    store.write(create(1), create(1, 2, start_us=T0 + 5 * S), create(1, 3, start_us=T0 - S))
+    store.write(create(4, 5), create(6, project_name="other"))
+    page = store.page(select=frozenset({"trace_starts"}), ids=(rid(1), rid(2), rid(5)))
+    assert page.trace_starts == {rid(1): (T0 - S, T0 + 5 * S), rid(4): (T0, T0)}
+    assert store.page(select=frozenset({"name"})).trace_starts == {}
+
+
 def test_times_far_from_now_keep_their_order(store: Asked) -> None:
     starts = [-62_135_596_800_000_000, -1, 0, 1, 253_402_300_799_999_999]
     store.write(*(create(n + 1, start_us=start) for n, start in enumerate(starts)))

@@ -61,6 +61,21 @@ def test_headers_tell_of_a_page_before_it_comes(loaded: TestClient) -> None:
     assert "Runstore-Next-Cursor" not in last.headers
 
 
+def test_a_run_is_read_without_what_it_was_made_from_if_so_asked(client: TestClient) -> None:
+    client.post("/runs", json=run(1, serialized={"id": ["x"]}))
+    whole = client.get(f"/runs/{uid(1)}").json()
+    assert (whole["serialized"], whole["execution_order"]) == ({"id": ["x"]}, 1)
+    asked = {"exclude_serialized": "true", "exclude_s3_stored_attributes": "true"}
+    less = client.get(f"/runs/{uid(1)}", params=asked).json()
+    assert whole.keys() - less.keys() >= {"serialized", "manifest"}
+    assert less["inputs"] == whole["inputs"]
+    wrong = client.get(f"/runs/{uid(1)}", params={"exclude_serialized": "maybe"})
+    assert (wrong.status_code, wrong.json()["detail"][0]["loc"]) == (
+        422,
+        ["query", "exclude_serialized"],
+    )
+
+
 def test_a_project_nobody_knows_has_no_runs(loaded: TestClient) -> None:
     answer = loaded.post("/runs/query", json={"session": [uid(99)]})
     assert ids(answer) == []

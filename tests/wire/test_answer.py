@@ -206,6 +206,14 @@ def test_feedback_is_shown_as_figures_by_key() -> None:
     assert (stats["note"]["n"], stats["note"]["avg"]) == (0, None)
 
 
+def test_the_starts_of_a_trace_are_two_fields() -> None:
+    select = frozenset({"trace_min_max_start_time"})
+    page = Page(runs=[FULL], trace_starts={FULL.trace_id: (0, 1_000_000)})
+    [fields] = json.loads(encode_page(page, asked(RunQuery(), select=select)))["runs"]
+    assert fields["trace_min_start_time"] == "1970-01-01T00:00:00.000000+00:00"
+    assert fields["trace_max_start_time"] == "1970-01-01T00:00:01.000000+00:00"
+
+
 def test_child_run_ids_are_all_below_and_the_direct_ones_apart() -> None:
     select = frozenset({"child_run_ids"})
     page = Page(runs=[FULL], child_ids={RUN: [ROOT]}, descendant_ids={RUN: [ROOT, PROJECT]})

@@ -127,6 +127,7 @@ def test_the_default_select_is_what_the_hosted_api_sends() -> None:
 
 def test_select_asks_for_fields_of_run_and_known_extras() -> None:
     known = {*Run.__struct_fields__, "feedback_stats", "child_run_ids", "attachments"}
+    known |= {"trace_starts"}
     assert frozenset().union(*SELECTABLE.values()) <= known
     select = asked(select=["outputs_preview", "total_cost", "child_run_ids"]).query.select
     assert select is not None

@@ -53,7 +53,9 @@ COMPONENTS = {**asked.components(), **answered.components()}
             id="the answer of a run",
         ),
         pytest.param(
-            COMPONENTS["WholeRun"]["properties"], DEFAULT | {"s3_urls"}, id="GET /runs/{id}"
+            COMPONENTS["WholeRun"]["properties"],
+            DEFAULT | {"s3_urls", "execution_order"},
+            id="GET /runs/{id}",
         ),
     ],
 )

@@ -104,6 +104,9 @@ class View:
                 page.child_ids[run.id] = self._children(run)
                 page.descendant_ids[run.id] = self._descendants(run)
                 account.hold(ID_BYTES * len(page.descendant_ids[run.id]))
+            if "trace_starts" in plan.select:
+                starts = [facts.run.start_us for facts in self._traces[run.trace_id]]
+                page.trace_starts[run.trace_id] = min(starts), max(starts)
         return page
 
     def _children(self, run: Run) -> list[str]:

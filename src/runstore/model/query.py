@@ -21,7 +21,8 @@ class RunQuery:
     """One ask, as any wire or client says it. None: not restricted by that.
 
     All restrictions hold together. `select` are field names of `Run` and the extras
-    `feedback_stats`, `child_run_ids`, `attachments`; None: all of `Run` and `feedback_stats`.
+    `feedback_stats`, `child_run_ids`, `trace_starts`, `attachments`; None: all of `Run` and
+    `feedback_stats`.
     """
 
     project_ids: tuple[str, ...] | None = None
@@ -51,7 +52,8 @@ class Page:
     """Runs in the order asked for. `has_next` / `has_previous` speak of that order.
 
     `feedback`, `child_ids` and `descendant_ids` hold, by run id, what `select` asked for: the runs
-    right below it by start and id, all runs below it in dotted order.
+    right below it by start and id, all runs below it in dotted order. `trace_starts` holds, by
+    trace id, the first and the last start of its runs.
     """
 
     runs: Sequence[Run] = field(default_factory=list)
@@ -60,3 +62,4 @@ class Page:
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)
     child_ids: dict[str, list[str]] = field(default_factory=dict)
     descendant_ids: dict[str, list[str]] = field(default_factory=dict)
+    trace_starts: dict[str, tuple[int, int]] = field(default_factory=dict)

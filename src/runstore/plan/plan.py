@@ -7,7 +7,7 @@ from runstore.limits import PAGE_BYTES_MAX
 from runstore.model.query import Position
 
 PAYLOAD_FIELDS = frozenset({"inputs", "outputs", "extra", "events", "serialized"})
-EXTRA_FIELDS = frozenset({"feedback_stats", "child_run_ids", "attachments"})
+EXTRA_FIELDS = frozenset({"feedback_stats", "child_run_ids", "trace_starts", "attachments"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ SELECTABLE: Final[dict[str, frozenset[str]]] = {
     "ttl_seconds":              _NOTHING,
     "trace_upgrade":            _NOTHING,
     "thread_id":                _of("thread_id"),
-    "trace_min_max_start_time": _NOTHING,
+    "trace_min_max_start_time": _of("trace_starts"),
     "messages":                 _NOTHING,
     "inserted_at":              _of("received_us"),
 }
@@ -102,6 +102,7 @@ ALWAYS: Final = frozenset(
     }
 )
 DEFAULT: Final = frozenset(SELECTABLE) - NOT_BY_DEFAULT
+SERIALIZED: Final = frozenset({"serialized", "manifest"})  # two names of one payload
 
 # LangSmith puts a tenant into every project and path. There is one here, and this is its id.
 TENANT_ID: Final = "00000000-0000-0000-0000-000000000001"

@@ -45,7 +45,7 @@ class RunTemplate:
         self._stretches: list[tuple[tuple[str, ...], str | None]] = []
         self._stretch = [""]  # that is being made
         self._usage_names: list[str] = []
-        self._make(select | ALWAYS, is_default=select == DEFAULT)
+        self._make(select | ALWAYS, is_whole=select >= DEFAULT)
         self._stretch[-1] += "}"
         self._end_stretch(None)
 
@@ -80,10 +80,12 @@ class RunTemplate:
             "feedback": self._feedback,
             "descendants": self._descendants,
             "children": self._children,
+            "trace_first": lambda runs: self._trace_starts(runs, 0),
+            "trace_last": lambda runs: self._trace_starts(runs, 1),
             "files": self._files,
         }[name]
 
-    def _make(self, names: frozenset[str], *, is_default: bool) -> None:
+    def _make(self, names: frozenset[str], *, is_whole: bool) -> None:
         for name, (form, *columns) in _FIELDS.items():
             if name not in names:
                 continue
@@ -93,9 +95,9 @@ class RunTemplate:
             else:
                 self._key(name, form, *columns)
         if "trace_min_max_start_time" in names:
-            self._key("trace_min_start_time", "null")
-            self._key("trace_max_start_time", "null")
-        if is_default:
+            self._key("trace_min_start_time", "%s", "trace_first")
+            self._key("trace_max_start_time", "%s", "trace_last")
+        if is_whole:
             self._key("execution_order", "1")
         self._usage_names = [name for name in _USAGE if name in names]
         if self._usage_names:
@@ -152,6 +154,12 @@ class RunTemplate:
 
     def _children(self, runs: Sequence[Run]) -> list[str]:
         return [_json(self._page.child_ids.get(run.id, [])) for run in runs]
+
+    def _trace_starts(self, runs: Sequence[Run], end: int) -> list[str]:
+        starts = self._page.trace_starts
+        return [
+            _time(starts[run.trace_id][end] if run.trace_id in starts else None) for run in runs
+        ]
 
     def _files(self, runs: Sequence[Run]) -> list[str]:
         return [self._files_of(run) for run in runs]

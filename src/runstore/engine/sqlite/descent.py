@@ -1,4 +1,7 @@
-"""Runs of a page -> the ids of the runs below each. Reads each of their traces once."""
+"""Runs of a page -> the ids of the runs below each, when their traces' runs started.
+
+Reads each of their traces once.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +13,7 @@ from runstore.model.run import Run
 from runstore.plan.budget import ID_BYTES
 
 _TRACE = "SELECT start_us, dotted_order FROM runs WHERE trace_id = ? ORDER BY dotted_order, id"
+_STARTS = "SELECT min(start_us), max(start_us) FROM runs INDEXED BY runs_trace WHERE trace_id = ?"
 
 Ids = dict[str, list[str]]
 """By run id."""
@@ -36,3 +40,12 @@ def family_of(connection: Connection, runs: Sequence[Run]) -> tuple[Ids, Ids]:
             if parent in asked:
                 children[parent].append((start_us, run_id))
     return {run_id: [one for _, one in sorted(kids)] for run_id, kids in children.items()}, below
+
+
+def starts_of_traces(connection: Connection, runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
+    """By trace id, the first and the last start of its runs."""
+    found: dict[str, tuple[int, int]] = {}
+    for trace_id in {run.trace_id for run in runs}:
+        row: Any = connection.raw.execute(_STARTS, (id_to_bytes(trace_id),)).fetchone()
+        found[trace_id] = row
+    return found

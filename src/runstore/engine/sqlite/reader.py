@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from runstore.engine.sqlite.asked import Asked
 from runstore.engine.sqlite.connections import Connection
-from runstore.engine.sqlite.descent import family_of
+from runstore.engine.sqlite.descent import family_of, starts_of_traces
 from runstore.engine.sqlite.explain import estimated_runs, indexes_of, rows_read
 from runstore.engine.sqlite.feedback import feedback_of_runs
 from runstore.engine.sqlite.finder import Finder
@@ -89,6 +89,8 @@ def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Fi
         page.feedback = feedback_of_runs(connection, run_ids, projects.id_of)
     if "child_run_ids" in plan.select:
         page.child_ids, page.descendant_ids = family_of(connection, page.runs)
+    if "trace_starts" in plan.select:
+        page.trace_starts = starts_of_traces(connection, page.runs)
     return page
 
 

@@ -129,7 +129,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         params=asked.tail_params(), answers=_EVENTS, errors=_QUERY, headers=_LAST_EVENT),
     ("GET", "/runs/{id}"): Operation(
         id="readRun", tag="runs", summary="One run.",
-        answers={200: Answer("WholeRun")}, errors=_FIND,
+        params=asked.EXCLUDE_SERIALIZED, answers={200: Answer("WholeRun")}, errors=_FIND,
         links={
             "its project": Link("readProject", {"id": "$response.body#/session_id"}),
             "feedback on it": Link("createFeedback", body={

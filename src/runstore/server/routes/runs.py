@@ -26,10 +26,11 @@ from runstore.wire.answer import AttachmentUrl, encode_page, encode_run, page_he
 from runstore.wire.body import decode_object
 from runstore.wire.deferred import DeferredPage
 from runstore.wire.explain import encode_explained
-from runstore.wire.names import DEFAULT, domain_select
+from runstore.wire.names import DEFAULT, SERIALIZED, domain_select
+from runstore.wire.params import Params
 from runstore.wire.query import Fields, decode_run_query
 from runstore.wire.stats import decode_stats_query, encode_stats
-from runstore.wire.values import to_id
+from runstore.wire.values import to_bool, to_id
 
 Asked = TypeVar("Asked")
 READ_SELECT = DEFAULT | {"s3_urls"}
@@ -53,17 +54,18 @@ async def query_runs(request: Request) -> Response:
 
 
 async def read_run(request: Request) -> Response:
-    """GET /runs/{id} -> 200, the run; 404"""
+    """GET /runs/{id}[?exclude_serialized=true] -> 200, the run; 404"""
     url = attachment_urls(request)
+    given = Params(request.query_params.multi_items())
+    without = given.one("exclude_serialized", to_bool) or False
+    select = READ_SELECT - SERIALIZED if without else READ_SELECT
 
     def encode(page: Page) -> bytes:
         run = page.runs[0]
-        return encode_run(
-            run, READ_SELECT, feedback=page.feedback.get(run.id, ()), attachment_url=url
-        )
+        return encode_run(run, select, feedback=page.feedback.get(run.id, ()), attachment_url=url)
 
     runs = store_of(request).runs
-    answer = await runs.read(path_id(request), encode, domain_select(READ_SELECT))
+    answer = await runs.read(path_id(request), encode, domain_select(select))
     return Response(answer, media_type=JSON)
 
 

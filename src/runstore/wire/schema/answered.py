@@ -10,7 +10,7 @@ from typing import Any, Final
 from runstore.errors import RunstoreError, SchemaError, TooLarge
 from runstore.limits import BATCH_BYTES, BATCH_RUNS, PAGE_RUNS_MAX
 from runstore.model.run import STATUSES
-from runstore.wire.names import ALWAYS, DEFAULT, SELECTABLE, TENANT_ID
+from runstore.wire.names import ALWAYS, DEFAULT, SELECTABLE, SERIALIZED, TENANT_ID
 from runstore.wire.problems import REFUSALS_SHOWN
 from runstore.wire.schema.values import (
     COUNT,
@@ -93,8 +93,8 @@ _RUN_FIELDS: Final[dict[str, Schema]] = {
 _BESIDE: Final[dict[str, Schema]] = {
     "execution_order": {"const": 1},
     "direct_child_run_ids": said(list_of(ID), "beside child_run_ids: children, by start"),
-    "trace_min_start_time": NULL,
-    "trace_max_start_time": NULL,
+    "trace_min_start_time": nullable(TIME),
+    "trace_max_start_time": nullable(TIME),
 }
 _NOT_TOLD = {"trace_min_max_start_time"}  # it is two fields in an answer
 
@@ -201,10 +201,12 @@ def run_fields() -> dict[str, Schema]:
 def components() -> dict[str, Any]:
     run = run_fields()
     figures = {name: _FIGURES.get(name, NULL) for name in sorted(STATS_DEFAULT)}
-    whole = sorted((DEFAULT | ALWAYS | {"s3_urls"}) - _NOT_TOLD)
+    told = DEFAULT | ALWAYS | {"s3_urls"}
+    whole = [*sorted(told - _NOT_TOLD), "execution_order"]
+    surely = tuple(sorted(told - _NOT_TOLD - SERIALIZED))
     return {
         "Run": said(answer(run, required=tuple(sorted(ALWAYS))), "the fields that were selected"),
-        "WholeRun": answer({name: run[name] for name in whole}),
+        "WholeRun": answer({name: run[name] for name in whole}, required=surely),
         "Page": answer(
             {
                 "runs": list_of(ref("Run"), maxItems=PAGE_RUNS_MAX),

@@ -187,6 +187,9 @@ PROJECT_PARAMS: Final[dict[str, Schema]] = {
     "sort_by": words(*projects.SORTABLE),
     "sort_by_desc": {**FLAG, "default": True},
 }
+EXCLUDE_SERIALIZED: Final[dict[str, Schema]] = {
+    "exclude_serialized": said(FLAG, "leave out serialized and manifest")
+}
 INCLUDE_STATS: Final[dict[str, Schema]] = {"include_stats": FLAG}
 UPSERT: Final[dict[str, Schema]] = {
     "upsert": said(FLAG, "change the project of that name instead of 409")
