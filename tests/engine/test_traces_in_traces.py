@@ -26,14 +26,17 @@ def inside(number: int) -> RunMessage:
     return bare(number, name="deep", start_us=start_us, **place)
 
 
-@pytest.fixture(params=["few", "many"])
+@pytest.fixture(params=["few", "listed", "many"])
 def pair(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Asked, Asked]]:
-    """The oracle and the engine; with "many" walks are taken, as if there were many runs."""
-    if request.param == "many":
+    """The oracle and the engine, as if there were many runs: with "listed" so many that the index
+    still lists them, with "many" so many that walks are taken."""
+    if request.param != "few":
         lower(monkeypatch, "CANDIDATES_MAX", 3)
         lower(monkeypatch, "FIRST_CANDIDATES", 2)
+    if request.param == "many":
+        lower(monkeypatch, "LISTED_MAX", 3)
     with ExitStack() as opened:
         engines = MemoryEngine(), SqliteEngine(tmp_path)
         stores = [Asked(opened.enter_context(closing(engine))) for engine in engines]

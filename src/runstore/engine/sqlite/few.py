@@ -1,6 +1,6 @@
 """Asked -> the few runs that can be wanted, if some condition is met by few: these are read first.
 
-Every index that knows a condition is asked for at most CANDIDATES_MAX rows.
+The inverted index is asked for at most LISTED_MAX rows, that of feedback for CANDIDATES_MAX.
 """
 
 from collections.abc import Sequence
@@ -114,5 +114,5 @@ def _traces_where(asked: Asked, node: Node, of_root: bool) -> list[bytes] | None
     conditions = [compiler.condition(term) for term in terms if term not in found.settles]
     if of_root:
         conditions.append("r.is_root = 1")
-    statement = select.traces_of(found.kind, found.keys, conditions, params, CANDIDATES_MAX + 1)
+    statement = select.traces_of(found.kind, found.keys, conditions, params, len(found.keys))
     return [row[0] for row in asked.connection.all(statement)]
