@@ -120,6 +120,8 @@ GATHER_MESSAGES = 1_000  # enough for a transaction; with fewer it waits for oth
 GATHER_SECONDS = 0.1  # but no longer than this
 IDLE_SECONDS = 0.5  # without a write; then the engine may tidy up
 TIDY_PAUSE_SECONDS = 0.01  # between two steps of that, for whoever wants to write
+PROBE_SECONDS = 1.0  # after a failed write, between two looks whether writing works again
+PROBE_BYTES = 1 * MIB  # written by such a look: about a transaction
 TIDY_PAGES = 200  # of the index merged in one step: about 10 ms
 
 # Tails.

@@ -18,12 +18,15 @@ from bench.http import Answer, Connection
 from runstore.model.times import text_from_us
 from tests.crash.requests import (
     JSON_HEADERS,
+    REFUSED_PAUSE_S,
     START_US,
+    DiskIsFull,
     Json,
     multipart,
     new_run,
     query,
     refused_unless,
+    written,
 )
 
 RECORDS_MAX = 12  # of feedback, that one actor keeps
@@ -38,7 +41,8 @@ class Actor(Protocol):
     done: int  # requests acknowledged
 
     def step(self, connection: Connection) -> None:
-        """One request. Raises OSError when the server dies, AssertionError for a wrong answer."""
+        """One request. Raises OSError when the server dies, DiskIsFull when it refuses for that
+        reason, AssertionError for a wrong answer."""
 
     def settle(self, connection: Connection) -> list[str]:
         """After a restart: what is not as it must be. Takes over what is there."""
@@ -56,7 +60,11 @@ class _Things:
     def becomes(self, name: str, after: Any) -> Iterator[None]:
         self._name, self._after = name, after
         self.now.setdefault(name, None)
-        yield  # an error leaves it uncertain
+        try:
+            yield  # an error leaves it uncertain
+        except DiskIsFull:
+            self._name = ""  # but this one says that nothing has changed
+            raise
         self.now[name] = after
         self._name = ""
 
@@ -292,14 +300,14 @@ class ReadingActor:
         projects = orjson.loads(answer.body)
         session = [project["id"] for project in projects] or [str(UUID(int=0))]
         path, body = self._draw.choice(_QUESTIONS)
-        _send(connection, "POST", path, {**body, "session": session})
+        _ask(connection, path, {**body, "session": session})
         if projects:
             self._walk(connection, session)
         self.done += 1
 
     def _walk(self, connection: Connection, session: list[str]) -> None:
         asked = {"session": session, "limit": 100, "cursor": self._cursor}
-        page = orjson.loads(_send(connection, "POST", "/runs/query", asked).body)
+        page = orjson.loads(_ask(connection, "/runs/query", asked).body)
         ids = {run["id"] for run in page["runs"]}
         assert not ids & self._seen, "a walk gave a run twice"
         self._cursor = page["cursors"].get("next")
@@ -325,6 +333,7 @@ class Stage:
 
     def __init__(self, port: int, cast: list[Actor]) -> None:
         self.wrong: list[str] = []
+        self.refused: list[str] = []  # whom, for want of room
         self._port = port
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._act, args=(one,)) for one in cast]
@@ -340,20 +349,31 @@ class Stage:
         try:
             with Connection(self._port) as connection:
                 while not self._stopping.is_set():
-                    actor.step(connection)
+                    self._step(actor, connection)
         except OSError:
             return  # the server is dead
         except AssertionError as error:
             self.wrong.append(f"{type(actor).__name__}: {error}")
 
+    def _step(self, actor: Actor, connection: Connection) -> None:
+        try:
+            actor.step(connection)
+        except DiskIsFull:
+            self.refused.append(type(actor).__name__)
+            self._stopping.wait(REFUSED_PAUSE_S)
 
-def _send(connection: Connection, method: str, path: str, body: Json | None = None) -> Answer:
-    raw = b"" if body is None else orjson.dumps(body)
-    answer = connection.request(method, path, raw, JSON_HEADERS)
-    refused_unless(answer, 200, 202)
+
+def _ask(connection: Connection, path: str, body: Json) -> Answer:
+    answer = connection.request("POST", path, orjson.dumps(body), JSON_HEADERS)
+    refused_unless(answer, 200)
     return answer
+
+
+def _send(connection: Connection, method: str, path: str, body: Json | None = None) -> None:
+    raw = b"" if body is None else orjson.dumps(body)
+    written(connection.request(method, path, raw, JSON_HEADERS), 200, 202)
 
 
 def _send_parts(connection: Connection, parts: list[tuple[str, bytes]]) -> None:
     body, headers = multipart(parts)
-    refused_unless(connection.request("POST", "/runs/multipart", body, headers), 202)
+    written(connection.request("POST", "/runs/multipart", body, headers), 202)

@@ -33,7 +33,7 @@ class Disk:
         return found.f_bavail * found.f_frsize
 
     def free(self) -> None:
-        self._filler.unlink()
+        self._filler.unlink(missing_ok=True)
 
     def make_read_only(self) -> None:
         """No file on it may be open for writing."""

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 from bench.http import Answer, Connection
 
+from runstore.errors import DiskFull
 from runstore.model.times import text_from_us, us_from_text
 
 Json = dict[str, Any]
@@ -14,6 +15,7 @@ Json = dict[str, Any]
 JSON_HEADERS = {"Content-Type": "application/json"}
 START_US = us_from_text("2026-11-01T00:00:00Z")
 PAGE = 100
+REFUSED_PAUSE_S = 0.02  # before what was refused is sent again
 _BOUNDARY = "crash"
 
 
@@ -58,9 +60,20 @@ def multipart(parts: list[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
     return b"".join(pieces), {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
 
 
+class DiskIsFull(Exception):
+    """The server refused to write, for want of room: nothing of what was sent may be there."""
+
+
 def refused_unless(answer: Answer, *statuses: int) -> None:
     assert answer.status in statuses, f"{answer.status} {answer.body[:500]!r}"
     assert b'"refused"' not in answer.body, answer.body[:500]
+
+
+def written(answer: Answer, *statuses: int) -> None:
+    """`refused_unless` for what is to be stored. Raises DiskIsFull."""
+    if answer.status == 503 and orjson.loads(answer.body)["code"] == DiskFull.code:
+        raise DiskIsFull
+    refused_unless(answer, *statuses)
 
 
 def query(connection: Connection, body: Json) -> list[Json]:

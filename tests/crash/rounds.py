@@ -7,6 +7,7 @@ The kill comes at a random moment of one of these:
     idle    none is, and the writer tidies up
     stop    a graceful stop is under way, and requests with it
     start   and again while the folder is opened: schema made, log recovered, strays removed
+    full    the disk is full, or was and has room again; what was refused is being sent again
 """
 
 import os
@@ -30,14 +31,17 @@ from runstore.engine.sqlite.lock import writer_of
 from runstore.limits import IDLE_SECONDS
 from runstore.store.verify import verify_folder
 from tests.crash.actors import Actor, Stage, actors
+from tests.crash.disk import Disk
 from tests.crash.ledger import MARK_KEY, Expected, Ledger, problems
-from tests.crash.requests import START_US
+from tests.crash.requests import REFUSED_PAUSE_S, START_US, DiskIsFull, written
 
 SENDERS = 4
 OPERATIONS_PER_BODY = 20  # small, so that a kill falls between and into many requests
 KILL_AFTER_S = (0.0, 0.8)  # after the first answer of the round
 KILL_IDLE_S = (IDLE_SECONDS, IDLE_SECONDS + 0.3)  # after the last answer: tidying takes so long
 KILL_STOPPING_S = (0.0, 0.3)  # after SIGTERM
+KILL_FULL_S = (0.0, 0.6)  # after the disk is full, and after it has room again
+LEFT_BYTES_MAX = 256 * 1024  # on the full disk
 KILL_OPENING_S = (0.0, 0.06)  # after it has begun to open the folder
 FIRST_ANSWER_SECONDS_MAX = 20.0
 
@@ -49,6 +53,7 @@ class Moment(StrEnum):
     IDLE = "idle"
     STOP = "stop"
     START = "start"
+    FULL = "full"
 
 
 MOMENTS = (*[Moment.LOAD] * 5, Moment.IDLE, Moment.STOP, *[Moment.START] * 2)
@@ -70,6 +75,7 @@ class Outcome:
     acknowledged: int = 0
     broken: int = 0  # under way when the server died
     others: int = 0  # requests of the actors that were acknowledged
+    refused: int = 0  # times that something was, for want of room
     moment: Moment = Moment.LOAD
     kills: int = 1
     opening_s: float = 0.0  # until it listened again
@@ -90,8 +96,12 @@ def damages(data: Path, *, fast: bool = False) -> list[str]:
 class Rounds:
     """Kills one server on one folder, again and again."""
 
-    def __init__(self, server: Server, seed: int, runs_per_round: int) -> None:
+    def __init__(
+        self, server: Server, seed: int, runs_per_round: int, disk: Disk | None = None
+    ) -> None:
+        """`disk`: the one the folder is on, where Moment.FULL is to be tried."""
         self._server = server
+        self._disk = disk
         self._draw = random.Random(f"crash {seed}")
         self._agent = Agent(seed, Vocabulary(seed))
         self._runs_per_round = runs_per_round
@@ -161,6 +171,7 @@ class Rounds:
         """The requests that were sent, answered or not."""
         sent: list[Request] = []
         refused: list[AssertionError] = []
+        no_room: list[Request] = []
         hand_out = threading.Lock()
         left = iter(waiting)
 
@@ -173,7 +184,9 @@ class Rounds:
                             if request is None:
                                 return
                             sent.append(request)
-                        _send(connection, request)
+                        while not _sent(connection, request):
+                            no_room.append(request)
+                            time.sleep(REFUSED_PAUSE_S)
             except OSError:
                 return  # the server is dead
             except AssertionError as error:
@@ -196,13 +209,26 @@ class Rounds:
         elif outcome.moment is Moment.STOP:
             os.kill(self._server.pid, signal.SIGTERM)
             time.sleep(self._draw.uniform(*KILL_STOPPING_S))
+        elif outcome.moment is Moment.FULL:
+            self._fill_disk()
         self._server.kill()
         for thread in senders:
             thread.join()
         stage.stop()
+        if self._disk is not None:
+            self._disk.free()
+        outcome.refused = len(no_room) + len(stage.refused)
         stopping = outcome.moment is Moment.STOP
         outcome.problems += [] if stopping else [*map(str, refused), *stage.wrong]
         return sent
+
+    def _fill_disk(self) -> None:
+        assert self._disk is not None, "nothing else may be on the disk that is filled"
+        self._disk.fill(leave=self._draw.randrange(LEFT_BYTES_MAX))
+        time.sleep(self._draw.uniform(*KILL_FULL_S))
+        if self._draw.random() < 0.5:
+            self._disk.free()
+            time.sleep(self._draw.uniform(*KILL_FULL_S))
 
     def _requests(self, mark: str) -> Iterator[Request]:
         """Bodies of creates, patches and feedback; a patch is in a later body than its create."""
@@ -253,11 +279,19 @@ def _request(operations: list[tuple[bytes, Acknowledge]]) -> Request:
 
 
 def _send(connection: Connection, request: Request) -> None:
-    """Raises OSError when the server dies."""
+    """Raises OSError when the server dies, DiskIsFull."""
     fields = headers(request.size_before, len(request.body))
     answer = connection.request("POST", "/runs/multipart", request.body, fields)
-    assert answer.status == 202, f"{answer.status} {answer.body[:500]!r}"
-    assert b'"refused"' not in answer.body, answer.body[:500]
+    written(answer, 202)
     request.acknowledged = True
     for acknowledge in request.on_acknowledged:
         acknowledge()
+
+
+def _sent(connection: Connection, request: Request) -> bool:
+    """Unless there was no room for it. Raises OSError."""
+    try:
+        _send(connection, request)
+    except DiskIsFull:
+        return False
+    return True

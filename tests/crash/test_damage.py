@@ -1,5 +1,6 @@
 """Bytes of a folder that have changed on the disk: noticed, named, and in nobody else's way."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,8 +59,8 @@ def _ask(connection: Connection, path: str, body: Json) -> Answer:
 def test_a_damaged_payload_is_named_and_everything_else_is_served(
     whole: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "data"
-    ids = make_folder(folder)[:20]
+    folder, ids = tmp_path / "data", whole[1][:20]
+    shutil.copytree(whole[0], folder)
     bad = ids[7]
     _flip_a_bit_of_inputs(folder, bad)
     with Server(folder) as server, Connection(server.port) as connection:

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from bench.http import Answer, Connection
 from bench.server import Server, ServerError
 
+from runstore.engine.sqlite.connections import DATABASE
 from tests.crash.actors import CONTENTS
 from tests.crash.disk import MIB, Disk, disk_or_skip, server_on
 from tests.crash.requests import JSON_HEADERS, Json, multipart, new_run, query
@@ -110,6 +112,11 @@ def _command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _readiness(connection: Connection) -> tuple[int, Json]:
+    answer = connection.request("GET", "/ready")
+    return answer.status, orjson.loads(answer.body)
+
+
 def test_a_full_disk_refuses_writes_loses_nothing_and_goes_on_once_it_has_room(
     disk: Disk, server: Server
 ) -> None:
@@ -156,8 +163,9 @@ def test_whatever_is_written_to_a_full_disk_is_refused_or_done_and_reading_goes_
                 break
         else:
             pytest.fail("the disk never filled up")
-        for path in ("/sessions?include_stats=true", "/feedback", "/ready", f"/runs/{run_id}"):
+        for path in ("/sessions?include_stats=true", "/feedback", "/health", f"/runs/{run_id}"):
             assert connection.request("GET", path).status == 200, path
+        assert _readiness(connection) == (503, {"ready": False, "code": "disk_full"})
         listed = _command("list", "--target", server.url, "--id", run_id, "-o", "json")
         assert (listed.returncode, run_id in listed.stdout) == (0, True), listed.stderr
         exported = _command("export", disk.path / "runs.jsonl", "--target", server.url)
@@ -167,6 +175,11 @@ def test_whatever_is_written_to_a_full_disk_is_refused_or_done_and_reading_goes_
         disk.free()
         exported = _command("export", disk.path / "runs.jsonl", "--target", server.url)
         assert exported.returncode == 0, exported.stderr
+    ends = time.monotonic() + 20
+    with Connection(server.port) as connection:  # of itself: nothing is sent that is written
+        while _readiness(connection) != (200, {"ready": True}):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
 
 
 def test_a_server_killed_on_a_full_disk_comes_back_with_everything(
@@ -180,6 +193,14 @@ def test_a_server_killed_on_a_full_disk_comes_back_with_everything(
     disk.fill()
     with pytest.raises(ServerError, match=r"for writing.*(No space left|disk is full)"):
         server.start()
+    # It can be read as it is, and also without the log's index, once that can be made.
+    sound = _command("check", server.data)
+    assert (sound.returncode, "no problems" in sound.stdout) == (0, True), sound.stderr
+    disk.free()
+    (server.data / f"{DATABASE}-shm").unlink()
+    disk.fill()
+    unread = _command("check", server.data)
+    assert (unread.returncode, "its disk is full" in unread.stderr) == (2, True), unread.stderr
     disk.free()
     server.start()
     with Connection(server.port) as connection:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import apsw
 
-from runstore.engine.sqlite.connections import DATABASE, PAGE_BYTES
+from runstore.engine.sqlite.connections import DATABASE, PAGE_BYTES, WAL_PAGES
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback, FeedbackQuery
@@ -29,6 +29,7 @@ from tests.crash.requests import START_US
 
 LOG, SHARED = f"{DATABASE}-wal", f"{DATABASE}-shm"
 HEADER_BYTES, FRAME_BYTES = 32, PAGE_BYTES + 24
+LONG_LOG_BYTES = WAL_PAGES * FRAME_BYTES * 9 // 10
 SCORED = str(UUID(int=1, version=4))  # the feedback every transaction changes
 
 
@@ -91,8 +92,8 @@ def _id(number: int) -> str:
     return str(UUID(int=(number + 1) << 64, version=4))
 
 
-def _create(number: int, draw: random.Random) -> RunMessage:
-    noise = JsonText(b'{"noise":"%s"}' % draw.randbytes(draw.randrange(2_000)).hex().encode())
+def _create(number: int, draw: random.Random, size_max: int = 2_000) -> RunMessage:
+    noise = JsonText(b'{"noise":"%s"}' % draw.randbytes(draw.randrange(size_max)).hex().encode())
     return RunMessage(
         id=_id(number),
         is_patch=False,
@@ -180,6 +181,27 @@ def _problems(engine: SqliteEngine, held: int) -> list[str]:
         return [f"of {held} runs these have ended: {ended}"]
     scores = [one.score for one in engine.list_feedback(FeedbackQuery())]
     return [] if scores == [held - 1] else [f"the score of transaction {held - 1} is {scores}"]
+
+
+def long_log(folder: Path) -> Path:
+    """A folder as a killed process leaves it at the worst moment: its log is as long as it gets."""
+    draw = random.Random("a long log")
+    engine = SqliteEngine(folder / "live")
+    number = 0
+    while (log := folder / "live" / LOG).stat().st_size < LONG_LOG_BYTES:
+        batch = Batch([_create(number + more, draw, 100_000) for more in range(50)])
+        engine.write([engine.prepare(batch, START_US)], START_US)
+        number += 50
+    assert log.stat().st_size < WAL_PAGES * FRAME_BYTES, "none of it is in the database yet"
+    shutil.copytree(folder / "live", folder / "killed")
+    engine.close()
+    return folder / "killed"
+
+
+def seconds_to_open(folder: Path) -> float:
+    started = time.monotonic()
+    SqliteEngine(folder).close()
+    return time.monotonic() - started
 
 
 def damages(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from runstore.engine.base import Engine
+from runstore.errors import StorageError
 from runstore.model.batch import Batch
 from runstore.model.run import JsonText, Refusal, RunMessage
 
@@ -33,6 +34,8 @@ class RecordingEngine:
         self.act = act
         self.upkeep = 0  # steps of it that are left
         self.tidied = threading.Event()
+        self.fault: StorageError | None = None  # that a probe finds
+        self.probes = 0
 
     def tidy(self) -> bool:
         """Fails at its last step, which must harm nobody."""
@@ -41,6 +44,11 @@ class RecordingEngine:
             self.tidied.set()
             raise RuntimeError("no more upkeep")
         return True
+
+    def probe(self) -> None:
+        self.probes += 1
+        if self.fault is not None:
+            raise self.fault
 
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         self.prepared += [message.id for message in batch.messages]

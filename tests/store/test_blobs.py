@@ -133,6 +133,26 @@ def test_content_named_while_it_is_removed_comes_back(tmp_path: Path) -> None:
     assert incoming(tmp_path) == []
 
 
+def test_content_of_which_it_cannot_be_said_whether_it_is_named_comes_back(tmp_path: Path) -> None:
+    """The database cannot be read any more once the content has lost its name."""
+    asked: list[Collection[str]] = []
+
+    def unreadable_soon(sha256s: Collection[str]) -> set[str]:
+        asked.append(sha256s)
+        if len(asked) > 1:
+            raise StorageError("the disk is gone")
+        return set()
+
+    blobs = Blobs(tmp_path, unreadable_soon)
+    stored(blobs, CONTENT)
+    blobs.release([SHA256])
+    blobs.collect([SHA256])
+    blobs.wait()
+    assert len(asked) == 2
+    assert blobs.path(SHA256) is not None
+    assert incoming(tmp_path) == []
+
+
 def test_two_claims_are_two(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path, naming())
     for _ in range(2):

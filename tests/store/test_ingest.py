@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from runstore.errors import Overloaded, StorageError
+from runstore.errors import Damaged, DiskFull, Overloaded, StorageError
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback
 from runstore.model.run import Refusal
@@ -143,6 +143,68 @@ def test_a_failed_write_fails_its_group_and_the_writer_lives_on(
     assert after == []
     assert engine.writes == [ids(1), ids(4)]
     assert [one.failed for one in seen.commits] == [False, True, False]
+
+
+def test_after_a_failed_write_the_writer_looks_until_writing_works_again(
+    workers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(ingest, "PROBE_SECONDS", 0.001)
+
+    def refuse(_: Batch) -> list[Refusal]:
+        raise DiskFull("no room")
+
+    engine = RecordingEngine(refuse)
+    engine.fault = DiskFull("still no room")
+    writer = IngestWriter(engine.as_engine(), workers)
+
+    def until(is_so: Callable[[], bool]) -> None:
+        ends = time.monotonic() + 10
+        while not is_so():
+            assert time.monotonic() < ends
+            time.sleep(0.001)
+
+    async def scenario() -> None:
+        assert writer.fault is None
+        with pytest.raises(DiskFull):
+            await writer.submit(batch(1))
+        until(lambda: str(writer.fault) == "still no room")
+        engine.fault = None
+        until(lambda: writer.fault is None)
+        assert engine.probes > 1
+
+    asyncio.run(scenario())
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_fault"),
+    [
+        pytest.param(StorageError("I/O error"), True, id="nothing can be written"),
+        pytest.param(Damaged("run 7"), False, id="a run that is damaged: others are written"),
+    ],
+)
+def test_a_write_that_succeeds_shows_that_writing_works(
+    workers: ThreadPoolExecutor, error: StorageError, is_fault: bool
+) -> None:
+    def refuse_the_first(batch: Batch) -> list[Refusal]:
+        if batch.messages[0].id == ids(1)[0]:
+            raise error
+        return []
+
+    engine = RecordingEngine(refuse_the_first)
+    engine.fault = StorageError("the probe")
+    writer = IngestWriter(engine.as_engine(), workers)
+
+    async def scenario() -> None:
+        with pytest.raises(StorageError):
+            await writer.submit(batch(1))
+        assert (writer.fault is not None) == is_fault
+        await writer.submit(batch(2))
+        assert writer.fault is None
+
+    asyncio.run(scenario())
+    writer.close()
 
 
 def test_one_batch_that_breaks_the_engine_fails_alone(workers: ThreadPoolExecutor) -> None:

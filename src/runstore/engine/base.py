@@ -56,6 +56,9 @@ class Engine(Protocol):
         """
         return False
 
+    def probe(self) -> None:
+        """Raises StorageError where a transaction of usual size could not be written now."""
+
     def fetch_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Page:
         """One page from one consistent snapshot. No match: an empty page, not an error.
 

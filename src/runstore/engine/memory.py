@@ -50,6 +50,9 @@ class MemoryEngine:
     def tidy(self) -> bool:
         return False
 
+    def probe(self) -> None:
+        return None
+
     def preparer(self) -> None:
         return None
 

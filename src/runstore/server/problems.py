@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runstore.errors import Overloaded, RunstoreError, Unauthorized
+from runstore.errors import DiskFull, Overloaded, RunstoreError, Unauthorized
 from runstore.limits import RETRY_AFTER_S
 from runstore.wire.problems import encode_error
 
@@ -64,7 +64,9 @@ class Problems:
             if begun:
                 raise
             if error.status >= 500:
-                log.error("request failed", extra={"reason": str(error)}, exc_info=error)
+                # A full disk is told of at once by many, and by nothing but its name.
+                trace = None if isinstance(error, DiskFull) else error
+                log.error("request failed", extra={"reason": str(error)}, exc_info=trace)
             await send_problem(error, scope, receive, send)
         except Exception:  # the request boundary: logged here, counted by its status
             log.exception("request failed unexpectedly")

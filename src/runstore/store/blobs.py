@@ -171,11 +171,15 @@ class Blobs:
             os.rename(path, away)
         except FileNotFoundError:
             return
-        # In this order: a claim is given up only after its run can be seen.
-        if self._claims(sha256) or referenced((sha256,)):
-            os.replace(away, path)  # takes no space; what has come there meanwhile is the same
-        else:
-            away.unlink(missing_ok=True)
+        is_wanted = True  # also when nobody can say
+        try:
+            # In this order: a claim is given up only after its run can be seen.
+            is_wanted = bool(self._claims(sha256) or referenced((sha256,)))
+        finally:
+            if is_wanted:
+                os.replace(away, path)  # takes no space; what came there meanwhile is the same
+            else:
+                away.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         """Put right what a killed process left: what is too old to be still in use by any.

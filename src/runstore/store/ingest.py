@@ -26,6 +26,7 @@ from runstore.limits import (
     GATHER_SECONDS,
     IDLE_SECONDS,
     INGEST_QUEUE_BYTES_MAX,
+    PROBE_SECONDS,
     RETRY_AFTER_S,
     TIDY_PAUSE_SECONDS,
 )
@@ -99,12 +100,18 @@ class IngestWriter:
         self._wake = threading.Condition()
         self._closing = False
         self._is_tidy = False
+        self._fault: StorageError | None = None
         self._thread = threading.Thread(target=self._run, name="runstore-writer", daemon=True)
         self._thread.start()
 
     @property
     def is_open(self) -> bool:
         return not self._closing and self._thread.is_alive()
+
+    @property
+    def fault(self) -> StorageError | None:
+        """Why nothing can be written at present, as the last attempt showed."""
+        return self._fault
 
     @property
     def waiting(self) -> int:
@@ -177,23 +184,46 @@ class IngestWriter:
             return group
 
     def _wait_for_work(self) -> None:
-        """While nothing comes, the engine tidies up, a step at a time."""
+        """While nothing comes, the engine tidies up, a step at a time.
+
+        Or, where the last write failed, looks whether the next one would.
+        """
         pause = IDLE_SECONDS
         while not self._waiting and not self._closing:
-            if self._wake.wait(None if self._is_tidy else pause):
+            is_done = self._is_tidy and self._fault is None
+            if self._wake.wait(None if is_done else pause):
                 continue
-            pause = TIDY_PAUSE_SECONDS
             self._wake.release()  # whoever comes meanwhile need not wait to be queued
             try:
-                self._is_tidy = not self._engine.tidy()
-            except StorageError as error:  # a full disk, most likely
-                self._is_tidy = True  # until the next write
-                log.warning("could not tidy up", extra={"reason": str(error)})
-            except Exception:  # as in _commit: the writer must outlive it
-                self._is_tidy = True
-                log.exception("could not tidy up")
+                if self._fault is None:
+                    pause = TIDY_PAUSE_SECONDS
+                    self._tidy()
+                else:
+                    pause = PROBE_SECONDS
+                    self._probe()
             finally:
                 self._wake.acquire()
+
+    def _tidy(self) -> None:
+        try:
+            self._is_tidy = not self._engine.tidy()
+        except StorageError as error:  # a full disk, most likely
+            self._is_tidy = True  # until the next write
+            log.warning("could not tidy up", extra={"reason": str(error)})
+        except Exception:  # as in _commit: the writer must outlive it
+            self._is_tidy = True
+            log.exception("could not tidy up")
+
+    def _probe(self) -> None:
+        try:
+            self._engine.probe()
+        except StorageError as error:
+            self._fault = error
+        except Exception:
+            log.exception("could not look whether writing works again")
+        else:
+            self._fault = None
+            log.warning("writing works again")
 
     def _gather(self) -> None:
         """Wait a little for requests that are on their way: a larger transaction costs less a run.
@@ -219,6 +249,8 @@ class IngestWriter:
                 self._commit_each(group)
                 return
             log.error("write failed", extra={"requests": len(group), "reason": str(error)})
+            if not isinstance(error, Damaged):  # of some runs: others are written and read
+                self._fault = error
             self._observe(group, started, refusals=None)
             for one in group:  # an error of its own each: one instance is raised in one task
                 self._answer(one, type(error)(str(error)))
@@ -230,6 +262,7 @@ class IngestWriter:
             self._observe(group, started, refusals=None)
             self._answer(group[0], error)
         else:
+            self._fault = None
             self._observe(group, started, refusals)
             for one, refused in zip(group, refusals, strict=True):
                 self._answer(one, refused)

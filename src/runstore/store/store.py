@@ -58,8 +58,11 @@ class Store:
         self.blobs.collect_all()  # what a killed process left
 
     @property
-    def is_ready(self) -> bool:
-        return self.ingest.is_open
+    def unready(self) -> str | None:
+        """Why no runs are taken at present: "stopped", or the code of an error."""
+        if not self.ingest.is_open:
+            return "stopped"
+        return None if self.ingest.fault is None else self.ingest.fault.code
 
     def close(self) -> None:
         """Write what was accepted, end what is running, close the engine. Blocks."""

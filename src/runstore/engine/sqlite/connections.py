@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import apsw
@@ -13,6 +14,7 @@ from runstore.engine.sqlite.dictionary import load_dictionaries
 from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unread
 from runstore.engine.sqlite.projects import metadata_contains, name_contains
 from runstore.errors import storage_error
+from runstore.limits import PROBE_BYTES
 from runstore.model.run import JsonText
 from runstore.plan.budget import Account, Budget
 from runstore.sql.sqlite.codec import Codec
@@ -260,3 +262,14 @@ def sync_log(path: Path) -> None:
         return
     except OSError as error:
         raise storage_error(f"cannot sync {log}", error) from error
+
+
+def try_room(folder: Path) -> None:
+    """That a few pages can be written there and synced. Raises StorageError."""
+    try:
+        with TemporaryFile(dir=folder) as file:  # without a name: nothing is left of it
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(f"the data folder {folder} cannot be written", error) from error

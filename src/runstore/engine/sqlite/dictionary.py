@@ -56,8 +56,9 @@ class Trainer:
         self._samples = []
 
     def store(self, connection: apsw.Connection) -> bytes | None:
-        """Inside a transaction: keeps a dictionary that is ready. `learn` it once committed."""
-        trained, self._trained = self._trained, None
-        if trained is not None:
-            connection.execute("INSERT INTO dictionaries (dictionary) VALUES (?)", (trained,))
+        """Inside a transaction: keeps a dictionary that is ready. Who has committed, learns it."""
+        trained = self._trained
+        if trained is None or self._codec.has_dictionary:
+            return None
+        connection.execute("INSERT INTO dictionaries (dictionary) VALUES (?)", (trained,))
         return trained

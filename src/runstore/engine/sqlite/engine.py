@@ -11,7 +11,14 @@ import apsw
 
 from runstore.engine.sqlite import deletion, feedback, projects
 from runstore.engine.sqlite.changes import changes_after, last_change
-from runstore.engine.sqlite.connections import DATABASE, Connection, Readers, open_writer, sync_log
+from runstore.engine.sqlite.connections import (
+    DATABASE,
+    Connection,
+    Readers,
+    open_writer,
+    sync_log,
+    try_room,
+)
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
 from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unwritten
 from runstore.engine.sqlite.group import Group
@@ -167,6 +174,12 @@ class SqliteEngine:
             before = connection.total_changes()
             connection.execute(_MERGE, (TIDY_PAGES,))
             return connection.total_changes() - before > 1  # FTS5 says so when it did something
+
+    def probe(self) -> None:
+        self._refuse_if_read_only()
+        try_room(self._folder)
+        with self._transaction() as connection:
+            connection.pragma("user_version", connection.pragma("user_version"))
 
     def fetch_runs(self, plan: RunPlan, *, budget: Budget | None = None) -> Page:
         with self._snapshot(budget) as connection:

@@ -19,6 +19,15 @@ UNREADABLE = (
 """What reading damaged pages, payloads and columns ends in: we wrote them whole."""
 
 
+_FULL = frozenset({apsw.SQLITE_FULL, apsw.SQLITE_IOERR_SHMSIZE})
+"""The second: the log's index, in a file beside it, could not grow."""
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether it is for want of room."""
+    return getattr(error, "extendedresult", None) in _FULL  # not on all of apsw's
+
+
 def damaged(folder: object, error: BaseException) -> Damaged:
     return Damaged(
         f"the database in {folder} is damaged ({error}): `runstore check {folder}` tells what is,"
@@ -30,12 +39,14 @@ def unread(folder: object, error: apsw.Error) -> StorageError:
     """For what was to be read."""
     if isinstance(error, UNREADABLE):
         return damaged(folder, error)
+    if _is_full(error):
+        return DiskFull(f"cannot read {folder}, its disk is full, and reading needs a little too")
     return StorageError(f"the data folder {folder} could not be read: {error}")
 
 
 def unopened(folder: object, error: BaseException) -> StorageError:
     """For a folder that was to be opened for writing."""
-    if isinstance(error, apsw.FullError):
+    if _is_full(error):
         return DiskFull(f"cannot open {folder} for writing, its disk is full; free space there")
     if isinstance(error, UNREADABLE):
         return Damaged(f"cannot open {folder}: {damaged(folder, error)}")
@@ -44,7 +55,7 @@ def unopened(folder: object, error: BaseException) -> StorageError:
 
 def unwritten(folder: object, error: apsw.Error) -> StorageError:
     """For a transaction, none of which is there now."""
-    if isinstance(error, apsw.FullError):
+    if _is_full(error):
         return DiskFull(
             f"the disk of the data folder {folder} is full: nothing of this was stored; free space"
             " there and send it again, a restart is not needed"

@@ -196,8 +196,8 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/ok"): Operation(
         id="ok", tag="server", summary="The same.", answers={200: Answer("Health")}),
     ("GET", "/ready"): Operation(
-        id="ready", tag="server", summary="Whether runs are taken and answered.",
-        answers={200: Answer("Ready"), 503: Answer("Ready")}),
+        id="ready", tag="server", summary="Whether runs are taken.",
+        answers={200: Answer("Ready"), 503: Answer("Unready")}),
     ("GET", "/metrics"): Operation(
         id="metrics", tag="server", summary="Figures for Prometheus.",
         answers={200: Answer("", "text/plain")}),

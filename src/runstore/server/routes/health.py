@@ -13,9 +13,11 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """GET /ready -> 200 while runs are taken and answered, else 503"""
-    is_ready = store_of(request).is_ready
-    return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+    """GET /ready -> 200 while runs are taken, else 503 and the code of why not"""
+    unready = store_of(request).unready
+    if unready is None:
+        return JSONResponse({"ready": True})
+    return JSONResponse({"ready": False, "code": unready}, 503)
 
 
 async def metrics(request: Request) -> Response:

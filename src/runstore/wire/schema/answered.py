@@ -236,7 +236,11 @@ def components() -> dict[str, Any]:
         ),
         "Info": answer(_INFO),
         "Health": answer({"ok": {"const": True}}),
-        "Ready": answer({"ready": FLAG}),
+        "Ready": answer({"ready": {"const": True}}),
+        "Unready": said(
+            answer({"ready": {"const": False}, "code": TEXT}),
+            "`stopped`, or the code of the error that writing ends in",
+        ),
         "NotServed": said(answer({"detail": TEXT}), "no such path or method"),
     }
 
