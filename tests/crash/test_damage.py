@@ -9,9 +9,9 @@ import apsw
 import orjson
 import pytest
 from bench.http import Answer, Connection
-from bench.server import Server
+from bench.server import Server, ServerError
 
-from runstore.engine.sqlite.connections import DATABASE
+from runstore.engine.sqlite.connections import DATABASE, PAGE_BYTES
 from runstore.model.ids import id_to_bytes
 from tests.crash.damage import make_folder, trials
 from tests.crash.requests import JSON_HEADERS, Json
@@ -51,6 +51,13 @@ def _flip_a_bit_of_inputs(folder: Path, run_id: str) -> None:
     database.close()
 
 
+def _command(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("runstore")
+    return subprocess.run(
+        [str(program), *map(str, words)], capture_output=True, text=True, timeout=60
+    )
+
+
 def _ask(connection: Connection, path: str, body: Json) -> Answer:
     return connection.request("POST", path, orjson.dumps(body), JSON_HEADERS)
 
@@ -85,10 +92,26 @@ def test_a_damaged_payload_is_named_and_everything_else_is_served(
         ]
         assert [answer.status for answer in answers] == [503, 202]
         assert f"run {bad} cannot be changed" in orjson.loads(answers[0].body)["detail"]
-    program = Path(sys.executable).with_name("runstore")
-    done = subprocess.run(
-        [str(program), "check", str(folder)], capture_output=True, text=True, timeout=60
-    )
+    done = _command("check", folder)
     assert done.returncode == 1
     assert f"inputs of run {bad} cannot be unpacked" in done.stdout
     assert f"runstore export saved.jsonl --target {folder}" in done.stderr
+    saved = tmp_path / "saved.jsonl"
+    exported = _command("export", saved, "--target", folder, "--filter", f'nin(id, ["{bad}"])')
+    assert exported.returncode == 0, exported.stderr
+    assert len(saved.read_bytes().splitlines()) >= len(whole[1]) - 1
+
+
+def test_a_database_of_which_nothing_can_be_read_is_said_to_be_so(
+    whole: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole[0], folder)
+    with (folder / DATABASE).open("r+b") as file:
+        file.write(bytes(PAGE_BYTES))
+    done = _command("check", folder)
+    assert done.returncode == 2
+    assert "is damaged (file is not a database)" in done.stderr
+    assert "put back a sound one" in done.stderr
+    with pytest.raises(ServerError, match="cannot open .* is damaged"):
+        Server(folder).start()

@@ -11,14 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from runstore.engine.sqlite.findings import Findings
-from runstore.errors import RunstoreError
+from runstore.errors import Damaged, RunstoreError
 from runstore.store.verify import verify_folder
 
 SOUND, DAMAGED, UNOPENED = 0, 1, 2
 _ADVICE = (
     "stop its server, keep a copy of {folder}, then put back a sound one, or save what can be read:"
-    " runstore export saved.jsonl --target {folder}"
+    " runstore export saved.jsonl --target {folder}, without the runs whose payloads are named:"
+    """ --filter 'nin(id, ["...", "..."])'"""
 )
+_LOST = "so much that nothing can be checked or read: keep a copy of {folder}, put back a sound one"
 
 
 def check_folder(folder: Path, *, fast: bool, as_json: bool) -> int:
@@ -32,6 +34,8 @@ def check_folder(folder: Path, *, fast: bool, as_json: bool) -> int:
                 status.update(f"{found.name} checked")
     except RunstoreError as error:
         print(f"runstore: {error}", file=sys.stderr)
+        if isinstance(error, Damaged):
+            print(_LOST.format(folder=folder), file=sys.stderr)
         return UNOPENED
     if as_json:
         print(json.dumps(_as_json(folder, checks)))
