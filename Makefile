@@ -65,8 +65,8 @@ grammar: $(READY) ## Put N mutated filters to two parsers (N=100000)
 	$(BIN)/python -m tests.grammar --inputs $(or $(N),100000)
 
 .PHONY: crash
-crash: $(READY) ## Kill the server with SIGKILL during ingest, N times (N=50)
-	$(BIN)/python -m tests.crash --kills $(or $(N),50)
+crash: $(READY) ## Kill the server N times, tear its log 2 N times, damage N pages, fill N/5 disks (N=50)
+	$(BIN)/python -m tests.crash --kills $(or $(N),50) $(ARGS)
 
 .PHONY: hostile
 hostile: $(READY) ## Ask a server what its OpenAPI document allows and forbids, N times a route (N=300)
