@@ -91,7 +91,7 @@ def damaged(folder: Path, into: Path, draw: random.Random) -> str:
         other = draw.randrange(len(raw) // PAGE_BYTES) * PAGE_BYTES
         raw[there] = raw[other : other + PAGE_BYTES]
     elif how == "short":
-        del raw[start:]
+        del raw[max(start, PAGE_BYTES) :]  # of nothing at all a new folder is made
     else:
         for _ in range(_BITS_FLIPPED):
             raw[start + draw.randrange(PAGE_BYTES)] ^= 1 << draw.randrange(8)

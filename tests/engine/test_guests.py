@@ -253,3 +253,12 @@ class TestInAFolderItMayNotWriteTo:
                 names(engine)
         assert names(engine) == {"run 1", "run 2"}
         engine.close()
+
+
+def test_an_empty_database_is_no_folder_the_second_time_either(tmp_path: Path) -> None:
+    (tmp_path / DATABASE).touch()
+    engine = SqliteEngine(tmp_path, read_only=True)
+    for _ in range(2):
+        with pytest.raises(FolderNotFound):
+            engine.list_projects(ProjectQuery())
+    engine.close()

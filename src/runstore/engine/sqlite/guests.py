@@ -36,7 +36,7 @@ class GuestReaders(Readers):
         """Raises FolderNotFound, StorageError."""
         mark = self._look()
         known: Connection | None = getattr(self._local, "connection", None)
-        if known is not None and self._local.mark != mark:
+        if known is not None and getattr(self._local, "mark", None) != mark:
             self._drop(known)
         try:
             connection = super().get()
