@@ -14,6 +14,7 @@ assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's defaul
 # Queries.
 PAGE_RUNS_MAX = 1_000  # runs per answer of POST /runs/query
 PAGE_BYTES_MAX = 20 * MIB  # bytes per answer; a page is cut, with a cursor, past it
+UNPACK_THREADS = 2  # for payloads somebody waits for in his own process; more help no hundred runs
 DEFERRED_RUNS = 100  # of a page, made into JSON when one is read: about 2 ms at a time
 PAGE_RUNS_DEFAULT = 100  # what the wire promises when `limit` is not given
 QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits

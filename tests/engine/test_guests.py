@@ -157,10 +157,11 @@ def test_an_older_schema_waits_for_who_may_bring_it_up_to_date(
 ) -> None:
     monkeypatch.setattr("runstore.engine.sqlite.guests.schema_version", lambda: 900)
     engine = SqliteEngine(folder, read_only=True)
-    with pytest.raises(
-        StorageError, match=r"older Runstore \(schema \d+, this program reads 900\)"
-    ):
-        names(engine)
+    for _ in range(2):  # who asks is asked to try again, and told the same
+        with pytest.raises(
+            StorageError, match=r"older Runstore \(schema \d+, this program reads 900\)"
+        ):
+            names(engine)
     engine.close()
 
 

@@ -88,7 +88,6 @@ class Run:
     def __init__(
         self,
         json: bytes | Callable[[], bytes],
-        *,
         host_url: str | None = None,
         fetch: Fetch | None = None,
     ) -> None:

@@ -90,14 +90,17 @@ def run_page(
     """Runs that ask for their JSON when they are touched. One that is not keeps its page."""
     count = len(page) if runs_max is None else min(len(page), runs_max)
 
-    def run(number: int) -> Run:
-        return Run(partial(page.run_json, number), host_url=host_url, fetch=fetch)
+    run_json = page.run_json
 
-    return RunPage(lambda: map(run, range(count)), page.cursors, page.parsed_query, count)
+    def each() -> Iterator[Run]:
+        for number in range(count):
+            yield Run(partial(run_json, number), host_url, fetch)
+
+    return RunPage(each, page.cursors, page.parsed_query, count)
 
 
 def _each(texts: Sequence[msgspec.Raw], host_url: str | None, fetch: Fetch | None) -> Iterator[Run]:
-    return (Run(bytes(text), host_url=host_url, fetch=fetch) for text in texts)
+    return (Run(bytes(text), host_url, fetch) for text in texts)
 
 
 def _scan(body: bytes) -> Page:

@@ -291,9 +291,10 @@ def test_a_server_without_multipart_gets_json_and_is_not_asked_again(error: Runs
     writes: list[Write] = [create, update, FeedbackWrite(FEEDBACK, RUN, b'{"key":"k"}')]
     found, sent = run_steps(send_batch(writes, terms, BOUNDARY), answer)
     assert found == []
-    assert [one.path for one in sent] == ["/runs/multipart", "/feedback", "/runs/batch"]
-    assert sent[1].body == b'{"key":"k"}'
-    assert orjson.loads(sent[2].body) == {
+    paths = [one.path for one in sent]
+    assert paths == ["/runs/multipart", "/runs/batch", "/feedback"], "the run before what is said"
+    assert sent[2].body == b'{"key":"k"}'
+    assert orjson.loads(sent[1].body) == {
         "post": [{"id": RUN, **place, "inputs": {"a": 1}}],
         "patch": [{"id": OTHER, **place, "outputs": {"b": 2}}],
     }
@@ -314,8 +315,8 @@ def test_what_json_cannot_carry_is_counted_as_lost_and_nothing_else() -> None:
     terms = IngestTerms(takes_multipart=False)
     found, _ = run_steps(send_batch([with_file, feedback], terms, BOUNDARY), answer)
     assert [(one.run_id, one.reason) for one in found] == [
-        (OTHER, "feedback: no key"),
         (RUN, "attachments need /runs/multipart, which this server does not have"),
+        (OTHER, "feedback: no key"),
     ]
 
 

@@ -159,20 +159,23 @@ def send_batch(
 
     `boundary` must not occur in any payload: 32 random characters do not. A body that is
     refused as a whole is halved until what is wrong stands alone. A server without
-    /runs/multipart gets JSON. Raises what else the transport raises; sending the whole again is
-    then harmless.
+    /runs/multipart gets JSON, and feedback once its run is there. Raises what else the transport
+    raises; sending the whole again is then harmless.
     """
     refused: list[RefusedWrite] = []
     together: list[Write] = []
+    feedback: list[FeedbackWrite] = []
     for write in merge_writes(writes):
         if isinstance(write, RunWrite) and not write.is_placed and not terms.is_runstore:
             refused += yield from _send_alone(write)
         elif isinstance(write, FeedbackWrite) and not terms.takes_multipart:
-            refused += yield from _send_feedback(write)
+            feedback.append(write)
         else:
             together.append(write)
     if together:
         refused += yield from _send_together(together, terms, boundary, compress)
+    for record in feedback:
+        refused += yield from _send_feedback(record)
     return refused
 
 

@@ -103,7 +103,7 @@ class Connection:
             load_dictionaries(self.raw, self._codec)
             return self._codec.unpack_all(frames)
 
-    def unpacker(self) -> Callable[[Sequence[bytes]], list[JsonText]]:
+    def unpacker(self) -> Callable[..., list[JsonText]]:
         """`unpack_all` for what this snapshot has, from any thread, also when it has ended."""
         rows: Any = self.raw.execute("SELECT count(*) FROM dictionaries").fetchall()
         if rows[0][0] > self._codec.dictionaries:

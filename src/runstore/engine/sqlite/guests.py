@@ -40,12 +40,12 @@ class GuestReaders(Readers):
             self._drop(known)
         try:
             connection = super().get()
+            self._local.mark = mark
             self._refuse_unreadable(connection)
         except apsw.CantOpenError as error:
             raise self._unopened(error) from error
         except apsw.Error as error:
             raise unread(self._path.parent, error) from error
-        self._local.mark = mark
         return connection
 
     def confirm(self) -> None:

@@ -3,13 +3,17 @@
 A page of several projects reads of each about as many runs as it takes of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from heapq import merge
 from itertools import islice
 
 from runstore.engine.sqlite.candidates import Key
 from runstore.engine.sqlite.connections import Connection
 from runstore.sql.sqlite.select import Statement, Window
+
+_key: Callable[[tuple[int, bytes, int]], Key] = partial(tuple.__new__, Key)
+"""Key._make, three times as fast: a page has a thousand."""
 
 
 class _Walk:
@@ -20,10 +24,10 @@ class _Walk:
         self.last_us: int | None = None
         self.is_over = False
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[tuple[int, bytes, int]]:
         for rid, start_us, run_id in self._rows:
             self.last_us = start_us
-            yield Key(start_us, run_id, rid)
+            yield start_us, run_id, rid
         self.is_over = True
 
     def close(self) -> None:
@@ -43,7 +47,8 @@ def first_keys(
         return [Key(start_us, run_id, rid) for rid, start_us, run_id in rows], [last_us]
     walks = [_Walk(connection, statement) for statement in statements]
     try:
-        keys = list(islice(merge(*walks, reverse=window.descending), window.limit))
+        merged = merge(*walks, reverse=window.descending)
+        keys = list(map(_key, islice(merged, window.limit)))
     finally:
         for walk in walks:
             walk.close()

@@ -4,7 +4,8 @@ A row becomes a Run when somebody looks at it. What runs of a page have in commo
 and payloads are unpacked many in one go.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, overload
 
 import apsw
@@ -21,13 +22,14 @@ from runstore.engine.sqlite.rows import (
     tags_from,
 )
 from runstore.errors import Damaged
+from runstore.limits import UNPACK_THREADS
 from runstore.model.run import Attachment, JsonText, Run
 from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import MAGIC, unpacked_bytes
 from runstore.sql.sqlite.select import key_list
 
 V = TypeVar("V")
-UnpackAll = Callable[[Sequence[bytes]], list[JsonText]]
+UnpackAll = Callable[..., list[JsonText]]
 
 _RUN_BYTES = 500  # about what a run takes in an answer besides its payloads
 # One statement for all runs of a page, in the order of the list. A payload not asked for is not
@@ -68,18 +70,16 @@ class PageRuns(Sequence[Run]):
 
     def __init__(
         self,
+        rows: list[tuple[Any, ...]],
         payloads: Sequence[str],
         project_ids: Mapping[int, str],
         unpack_all: UnpackAll,
     ) -> None:
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows = rows
         self._payloads, self._project_ids, self._unpack_all = payloads, project_ids, unpack_all
         self._sums_of = _Known(sums).__getitem__
         self._tags_of = _Known(tags_from).__getitem__
         self._attachments: dict[int, list[Attachment]] = {}  # by rid
-
-    def add(self, row: tuple[Any, ...]) -> None:
-        self._rows.append(row)
 
     def attach(self, rid: int, file: Attachment) -> None:
         self._attachments.setdefault(rid, []).append(file)
@@ -170,35 +170,44 @@ def read_runs(
 ) -> tuple[PageRuns, bool]:
     """The runs of these keys, in order, and whether bytes_max cut them short."""
     payloads = [column for column in PAYLOAD_COLUMNS if column in plan.select]
-    runs = PageRuns(payloads, project_ids, connection.unpacker())
-    if not keys:
-        return runs, False
-    rows: Any = connection.raw.execute(
-        _runs_sql(plan.select, payloads), (key_list([key.rid for key in keys]),)
-    )
-    size, is_cut = 0, False
-    for key, row in zip(keys, rows, strict=True):
-        assert row[0] == key.rid, "the statement reads the list in its order"
-        if payloads:
-            size += _RUN_BYTES
-            for one in row[_WIDTH:]:
-                if one is not None:
-                    size += _unpacked_bytes(one) if one[0] == _FRAME_BYTE else len(one)
-            if size > plan.bytes_max and runs:
-                is_cut = True
-                break
-        runs.add(row)
+    rids = [key.rid for key in keys]
+    found: Any = ()
+    if rids:
+        found = connection.raw.execute(_runs_sql(plan.select, payloads), (key_list(rids),))
+    size, rows = 0, []
+    if payloads:
+        rows, size = _within(found, plan.bytes_max)
+    else:
+        rows = list(found)
+    is_cut = len(rows) < len(rids)
+    assert [row[0] for row in rows] == rids[: len(rows)], "read in the order of the list"
+    unpack_all: UnpackAll = connection.unpacker()
+    if plan.deferred:  # whoever looks at the runs waits, and what he waits for holds no lock
+        unpack_all = partial(unpack_all, threads=UNPACK_THREADS)
+    runs = PageRuns(rows, payloads, project_ids, unpack_all)
     connection.account.hold(size)
     if "attachments" in plan.select:
         _add_attachments(connection, keys[: len(runs)], runs)
     return runs, is_cut
 
 
-def _unpacked_bytes(frame: bytes) -> int:
-    try:
-        return unpacked_bytes(frame)
-    except zstandard.ZstdError:  # said, with the name of its run, when it is unpacked
-        return len(frame)
+def _within(found: Iterable[tuple[Any, ...]], bytes_max: int) -> tuple[list[tuple[Any, ...]], int]:
+    """The first rows, at least one, whose runs take bytes_max; and how many all looked at take."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    for row in found:
+        size += _RUN_BYTES
+        for one in row[_WIDTH:]:
+            if one is None:
+                continue
+            try:
+                size += unpacked_bytes(one) if one[0] == _FRAME_BYTE else len(one)
+            except zstandard.ZstdError:  # said, with the name of its run, when it is unpacked
+                size += len(one)
+        if size > bytes_max and rows:
+            break
+        rows.append(row)
+    return rows, size
 
 
 def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:

@@ -61,21 +61,22 @@ class Codec:
             return JsonText(stored)
         return JsonText(self._decompressor(_dictionary_id(stored)).decompress(stored))
 
-    def unpack_all(self, stored: Sequence[bytes]) -> list[JsonText]:
+    def unpack_all(self, stored: Sequence[bytes], threads: int = 1) -> list[JsonText]:
         """`unpack` of each, of frames alone. Many in one call, during which other threads may run.
 
-        Raises as `unpack` does.
+        `threads` that do it, for who waits for it alone. Raises as `unpack` does.
         """
         texts: list[JsonText] = []
         for first in range(0, len(stored), FRAMES_AT_ONCE):
-            texts += self._unpack_some(stored[first : first + FRAMES_AT_ONCE])
+            texts += self._unpack_some(stored[first : first + FRAMES_AT_ONCE], threads)
         return texts
 
-    def _unpack_some(self, stored: Sequence[bytes]) -> list[JsonText]:
+    def _unpack_some(self, stored: Sequence[bytes], threads: int) -> list[JsonText]:
         if self._newest:
             reader: Any = self._decompressor(self._newest)
             try:
-                return [text.tobytes() for text in reader.multi_decompress_to_buffer(stored)]
+                found = reader.multi_decompress_to_buffer(stored, threads=threads)
+                return [text.tobytes() for text in found]
             except (zstandard.ZstdError, AttributeError):
                 pass  # some are of another dictionary, or damaged, or zstandard is not the C one
         return [self.unpack(one) for one in stored]
