@@ -174,7 +174,8 @@ def read_runs(
     found: Any = ()
     if rids:
         found = connection.raw.execute(_runs_sql(plan.select, payloads), (key_list(rids),))
-    size, rows = 0, []
+    rows: list[tuple[Any, ...]] = []
+    size = 0
     if payloads:
         rows, size = _within(found, plan.bytes_max)
     else:
