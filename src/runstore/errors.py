@@ -20,6 +20,7 @@ RunstoreError
 └── StorageError          503  the folder cannot be opened, read or written
     ├── DiskFull          503  nothing was stored; once space is free, the same goes through
     ├── Damaged           503  what lies on the disk is not what was written there
+    ├── FolderFormat      503  the folder is of another version of Runstore, or of another program
     ├── ReadOnly          403  the folder was opened for reading alone
     ├── FolderNotFound    404  there is no Runstore folder at this path
     └── FolderBusy        409  another process writes the folder; says which URL to use instead
@@ -232,6 +233,13 @@ class DiskFull(StorageError):
 
 class Damaged(StorageError):
     code = "damaged"
+    retryable = False
+
+
+class FolderFormat(StorageError):
+    """Not retryable: the folder has to be brought up to date, or Runstore has to."""
+
+    code = "folder_format"
     retryable = False
 
 

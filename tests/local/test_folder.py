@@ -20,6 +20,7 @@ from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.errors import (
     FilterError,
     FolderBusy,
+    FolderFormat,
     FolderNotFound,
     NotFound,
     RequestTimeout,
@@ -321,6 +322,20 @@ def _until(pieces: Iterator[bytes], text: str) -> str:
 def _write_over(url: str, number: int) -> None:
     with urlopen(Request(url + "/runs", data=create(number).body), timeout=10) as answer:
         assert answer.status == 202
+
+
+def test_a_folder_of_an_older_version_is_said_at_once(
+    opened: Open, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = opened(folder)
+    writer.send(create(1))
+    writer.close()
+    monkeypatch.setattr("runstore.engine.sqlite.guests.schema_version", lambda: 900)
+    reader = opened(folder)
+    with pytest.raises(FolderFormat, match=r"written by an older Runstore .* open it for writing"):
+        names(reader)
+    assert len([one for one in caplog.records if one.message == "request failed"]) == 1
+    reader.close()
 
 
 def test_a_forked_process_needs_a_client_of_its_own(folder: Path) -> None:

@@ -27,7 +27,9 @@ from runstore.limits import (
 
 PASSING = frozenset({408, 425, 500, 502, 503, 504})
 """Statuses that may be another the next time, without a word about when."""
-FINAL_CODES = frozenset({"query_budget_exceeded", "query_too_costly", "read_only", "damaged"})
+FINAL_CODES = frozenset(
+    {"query_budget_exceeded", "query_too_costly", "read_only", "damaged", "folder_format"}
+)
 """Codes of Runstore's errors that a repetition cannot change, whatever their status."""
 
 

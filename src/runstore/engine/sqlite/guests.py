@@ -13,7 +13,7 @@ import apsw
 from runstore.engine.sqlite.connections import Connection, Readers
 from runstore.engine.sqlite.faults import unread
 from runstore.engine.sqlite.migrate import refuse_foreign, schema_version
-from runstore.errors import FolderNotFound, StorageError
+from runstore.errors import FolderFormat, FolderNotFound, StorageError
 from runstore.sql.sqlite.codec import Codec
 
 
@@ -80,7 +80,7 @@ class GuestReaders(Readers):
         if version == 0:
             raise self._not_found()
         if version < self._schema:
-            raise StorageError(
+            raise FolderFormat(
                 f"{folder} was written by an older Runstore (schema {version}, this program reads"
                 f" {self._schema}); open it for writing once, as `runstore serve` does, and it is"
                 " brought up to date"

@@ -5,7 +5,7 @@ from importlib import resources
 
 import apsw
 
-from runstore.errors import StorageError
+from runstore.errors import FolderFormat
 
 APPLICATION_ID = 0x52554E53  # "RUNS": tells our databases from others
 
@@ -30,7 +30,7 @@ def schema_version() -> int:
 def migrate(connection: apsw.Connection, folder: str) -> None:
     """Each step in a transaction of its own; a step cut short leaves the version before it.
 
-    Raises StorageError for a database that is not ours or newer than this program.
+    Raises FolderFormat for a database that is not ours or newer than this program.
     """
     version = refuse_foreign(connection, folder)
     for step, sql in schema_steps():
@@ -42,14 +42,14 @@ def migrate(connection: apsw.Connection, folder: str) -> None:
 
 
 def refuse_foreign(connection: apsw.Connection, folder: str) -> int:
-    """The database's schema version, 0 for an empty one. Raises StorageError as `migrate` does."""
+    """The database's schema version, 0 for an empty one. Raises FolderFormat as `migrate` does."""
     application = connection.pragma("application_id")
     version = connection.pragma("user_version")
     newest = schema_version()
     if application not in (0, APPLICATION_ID):
-        raise StorageError(f"{folder} holds a database that is not Runstore's")
+        raise FolderFormat(f"{folder} holds a database that is not Runstore's")
     if version > newest:
-        raise StorageError(
+        raise FolderFormat(
             f"{folder} was written by a newer Runstore (schema {version}, this program knows"
             f" {newest}); upgrade Runstore to open it"
         )
