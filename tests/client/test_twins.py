@@ -36,6 +36,12 @@ def script(request: HttpRequest) -> Answer:
         return {**page(1)["runs"][0], "trace_id": TWO, "session_id": ONE}
     if request.path == "/attachments/x":
         return ["content"]
+    if request.path == f"/public/{TWO}/runs/query":
+        return PAGES["b"] if b'"cursor":"b"' in request.body else PAGES[None]
+    if request.path == f"/public/{TWO}/run":
+        return page(1)["runs"][0]
+    if request.path.endswith("/share"):
+        return {"share_token": TWO}
     return server(PAGES, {"runstore_page_runs_max": 1_000})(request)
 
 
@@ -76,6 +82,12 @@ CALLS: list[Use] = [
     lambda client: client.delete_traces(ONE),
     lambda client: client.delete_traces((ONE, TWO), project_id=TWO),
     lambda client: client.read_attachment("/attachments/x"),
+    lambda client: client.share_run(ONE, share_id=TWO),
+    lambda client: client.unshare_run(ONE),
+    lambda client: client.run_is_shared(ONE),
+    lambda client: client.read_shared_run(TWO),
+    lambda client: client.list_shared_runs(TWO).to_list(),
+    lambda client: client.list_shared_runs(TWO, [run_id(3)]).first(),
     lambda client: client.server_info(),
 ]
 # fmt: on
