@@ -39,7 +39,7 @@ def script(request: HttpRequest) -> Answer:
     if request.path == f"/public/{TWO}/runs/query":
         return PAGES["b"] if b'"cursor":"b"' in request.body else PAGES[None]
     if request.path == f"/public/{TWO}/run":
-        return page(1)["runs"][0]
+        return {**page(1)["runs"][0]}
     if request.path.endswith("/share"):
         return {"share_token": TWO}
     return server(PAGES, {"runstore_page_runs_max": 1_000})(request)
