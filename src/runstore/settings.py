@@ -15,17 +15,19 @@ from typing import Any
 from runstore.errors import InvalidRequest
 from runstore.limits import (
     INGEST_PROCESSES_MAX,
+    INGEST_QUEUE_BYTES_MAX,
     MIB,
-    QUERY_BUDGET_MAX,
     QUERY_MEMORY_BYTES_MAX,
     QUERY_PAYLOAD_BYTES_MAX,
     QUERY_ROWS_MAX,
     QUERY_SECONDS_MAX,
+    SETTING_MAX,
 )
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_BUDGET = ("query_seconds", "query_rows", "query_payload_mib", "query_memory_mib")
 _FALSE = ("", "0", "false", "no", "off")
 
 
@@ -46,6 +48,8 @@ class Settings:
     prices: Path | None = None  # entries that come before the shipped price table
     log_level: str = "info"
     ingest_processes: int | None = None  # None: one a core, at most INGEST_PROCESSES_MAX
+    page_processes: int | None = None  # 0 or 1; None: 1, with more than one core
+    ingest_queue_mib: int = INGEST_QUEUE_BYTES_MAX // MIB
     query_seconds: int = int(QUERY_SECONDS_MAX)
     query_rows: int = QUERY_ROWS_MAX
     query_payload_mib: int = QUERY_PAYLOAD_BYTES_MAX // MIB
@@ -56,6 +60,12 @@ class Settings:
     def is_exposed(self) -> bool:
         """Reachable from other machines by anyone."""
         return self.host not in LOOPBACK and not self.api_key_hashes
+
+    @property
+    def has_page_process(self) -> bool:
+        if self.page_processes is not None:
+            return self.page_processes > 0
+        return (os.cpu_count() or 1) > 1
 
     @property
     def ingest_process_count(self) -> int:
@@ -84,8 +94,10 @@ def settings_from(
     if value := read.get("RUNSTORE_PORT"):
         fields["port"] = _port(value)
     if value := read.get("RUNSTORE_INGEST_PROCESSES"):
-        fields["ingest_processes"] = _count(value)
-    fields.update(_budget(read))
+        fields["ingest_processes"] = _count("RUNSTORE_INGEST_PROCESSES", value)
+    if value := read.get("RUNSTORE_PAGE_PROCESSES"):
+        fields["page_processes"] = _count("RUNSTORE_PAGE_PROCESSES", value, 1)
+    fields.update(_numbers(read, "ingest_queue_mib", *_BUDGET))
     fields["insecure"] = read.get("RUNSTORE_INSECURE", "").strip().lower() not in _FALSE
     fields["api_key_hashes"] = _hashes(read)
     fields.update((field, value) for field, value in said.items() if value is not None)
@@ -102,29 +114,26 @@ def folder_settings(folder: Path, environment: Mapping[str, str] | None = None) 
     read = os.environ if environment is None else environment
     prices = read.get("RUNSTORE_PRICES")
     settings = Settings(data=folder, prices=Path(prices) if prices else None, ingest_processes=0)
-    return replace(settings, **_budget(read))
+    return replace(settings, **_numbers(read, *_BUDGET))
 
 
-def _budget(read: Mapping[str, str]) -> dict[str, Any]:
+def _numbers(read: Mapping[str, str], *names: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in ("query_seconds", "query_rows", "query_payload_mib", "query_memory_mib"):
+    for field in names:
         name = f"RUNSTORE_{field.upper()}"
         text = read.get(name)
         if not text:
             continue
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-        if not 1 <= number * (MIB if field.endswith("_mib") else 1) <= QUERY_BUDGET_MAX:
+        if not 1 <= number * (MIB if field.endswith("_mib") else 1) <= SETTING_MAX:
             raise SettingsError(f"{name} is {text!r}, not a whole number from 1 up")
         found[field] = number
     return found
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) > INGEST_PROCESSES_MAX:
-        raise SettingsError(
-            f"RUNSTORE_INGEST_PROCESSES is {text!r}, not a number from 0 (threads do it) to "
-            f"{INGEST_PROCESSES_MAX}"
-        )
+def _count(name: str, text: str, most: int = INGEST_PROCESSES_MAX) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > most:
+        raise SettingsError(f"{name} is {text!r}, not a number from 0 (threads do it) to {most}")
     return int(text)
 
 

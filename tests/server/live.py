@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from runstore.cli.serve import listen
 from runstore.engine.base import Engine
@@ -21,6 +22,7 @@ from runstore.settings import Settings, key_hash
 class Live:
     url: str
     engine: Engine
+    app: Starlette
 
 
 def open_engine(name: str, folder: Path) -> Engine:
@@ -33,10 +35,15 @@ def open_engine(name: str, folder: Path) -> Engine:
 
 
 @contextmanager
-def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> Iterator[Live]:
+def serve(
+    engine: Engine, folder: Path, *api_keys: str, processes: int = 0, pages: int = 0
+) -> Iterator[Live]:
     """The server is stopped, and its engine closed, when the block ends."""
     settings = Settings(
-        data=folder, api_key_hashes=tuple(map(key_hash, api_keys)), ingest_processes=processes
+        data=folder,
+        api_key_hashes=tuple(map(key_hash, api_keys)),
+        ingest_processes=processes,
+        page_processes=pages,
     )
     listener = listen("127.0.0.1", 0)
     app = create_app(settings, engine)
@@ -55,7 +62,7 @@ def serve(engine: Engine, folder: Path, *api_keys: str, processes: int = 0) -> I
     thread.start()
     try:
         # The socket listens already: who connects before the server runs waits for it.
-        live = Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        live = Live(f"http://127.0.0.1:{listener.getsockname()[1]}", engine, app)
         if isinstance(engine, SqliteEngine):
             announce(folder, live.url)
         yield live

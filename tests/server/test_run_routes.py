@@ -50,6 +50,24 @@ def test_pages_follow_each_other_until_the_cursor_ends(loaded: TestClient) -> No
     assert second.json()["cursors"]["next"] is None
 
 
+def test_a_large_page_made_and_sent_in_parts_is_the_page_of_small_ones(client: TestClient) -> None:
+    text = "x" * 5_000  # more than SEND_BYTES in a part
+    runs = [run(n, inputs={"text": text, "n": n}) for n in range(1, 251)]
+    assert client.post("/runs/batch", json={"post": runs}).status_code == 202
+    body: dict[str, Any] = {"session": [project_id(client, "tests")]}
+    large = client.post("/runs/query", json={**body, "limit": 1_000})
+    assert int(large.headers["content-length"]) == len(large.content)
+    small: list[Any] = []
+    while True:
+        page = client.post("/runs/query", json={**body, "limit": 100}).json()
+        small += page["runs"]
+        body["cursor"] = page["cursors"]["next"]
+        if body["cursor"] is None:
+            break
+    assert large.json()["runs"] == small
+    assert sorted(one["inputs"]["n"] for one in small) == list(range(1, 251))
+
+
 def test_headers_tell_of_a_page_before_it_comes(loaded: TestClient) -> None:
     body: dict[str, Any] = {"trace": uid(1), "limit": 2}
     first = loaded.post("/runs/query", json=body)

@@ -8,6 +8,7 @@ import pytest
 
 from runstore.errors import Overloaded, QueryBudgetExceeded
 from runstore.plan.budget import Budget
+from runstore.plan.lanes import Lane
 from runstore.store.workers import QueryWorkers
 
 
@@ -93,3 +94,27 @@ def test_every_call_is_observed() -> None:
     workers.close()
     assert len(seen) == 2
     assert min(seen) >= 0
+
+
+def test_what_takes_long_keeps_nothing_else_waiting() -> None:
+    workers = QueryWorkers(threads=1, page_threads=1, scan_threads=1, waiting_max=1)
+
+    async def scenario() -> None:
+        busy = {lane: Busy() for lane in (Lane.PAGES, Lane.SCANS)}
+        running = [
+            asyncio.create_task(workers.run_within(lambda _, one=one: one(), lane))  # type: ignore[misc]
+            for lane, one in busy.items()
+        ]
+        for one in busy.values():
+            await asyncio.to_thread(one.began.wait, 10)
+        waiting = asyncio.create_task(workers.run_within(lambda _: "later", Lane.PAGES))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await workers.run_within(lambda _: "too many", Lane.PAGES)
+        assert await workers.run(lambda: "quick") == "quick"
+        for one in busy.values():
+            one.go.set()
+        assert [await one for one in (*running, waiting)] == ["done", "done", "later"]
+
+    asyncio.run(scenario())
+    workers.close()

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from runstore.engine.base import Engine
 from runstore.engine.sqlite.lock import announce
 from runstore.errors import RunstoreError, StorageError
-from runstore.limits import STOP_SECONDS_MAX
+from runstore.limits import STOP_SECONDS_MAX, SWITCH_SECONDS
 from runstore.server.app import create_app
 from runstore.server.garbage import collect_seldom
 from runstore.server.logs import configure_logs
@@ -40,6 +40,7 @@ class _AnnouncingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         collect_seldom()
+        sys.setswitchinterval(SWITCH_SECONDS)
         if self.started:
             announce(self.folder, self.url)
             print(self.announcement, flush=True)

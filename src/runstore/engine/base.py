@@ -4,7 +4,7 @@ Engines are synchronous and may be called from several threads at once; the serv
 worker threads, a folder client calls them directly.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from runstore.model.batch import Batch
@@ -32,6 +32,9 @@ class Engine(Protocol):
 
     def preparer(self) -> Preparer | None:
         """None: preparing is too cheap, or cannot be done elsewhere."""
+
+    def opener(self) -> Callable[[], "Engine"] | None:
+        """Opens the same store in another process, for reading; picklable. None: it cannot be."""
 
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         """Work on `batch` that needs no database: tokenising, compressing. Optional for callers.

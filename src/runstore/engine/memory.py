@@ -56,6 +56,9 @@ class MemoryEngine:
     def preparer(self) -> None:
         return None
 
+    def opener(self) -> None:
+        return None
+
     def prepare(self, batch: Batch, now_us: int) -> Batch:
         return batch
 

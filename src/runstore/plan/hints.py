@@ -45,6 +45,11 @@ def advice(plan: RunPlan | StatsPlan) -> list[str]:
     return found
 
 
+def scans_payloads(scope: RunScope) -> bool:
+    """Whether a condition opens the payloads of every run the others leave."""
+    return any(True for _ in _payload_scans(scope))
+
+
 def _of_scans(scope: RunScope) -> list[str]:
     return [
         f"{test} opens the {family} of every run the other conditions leave;"

@@ -17,6 +17,7 @@ from runstore.limits import MIB
 from runstore.plan.budget import Budget
 from runstore.server.auth import ApiKeys, WithoutKeys
 from runstore.server.metrics import Metrics
+from runstore.server.page_process import PageProcess
 from runstore.server.prefix import ApiPrefix
 from runstore.server.problems import Problems, http_problem
 from runstore.server.processes import IngestProcesses
@@ -80,19 +81,30 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     Raises StorageError when the folder of `settings` cannot be written.
     """
     metrics = Metrics()
-    store = Store(engine, settings.data, observer=metrics, budget=query_budget(settings))
+    store = Store(
+        engine,
+        settings.data,
+        observer=metrics,
+        budget=query_budget(settings),
+        ingest_bytes_max=settings.ingest_queue_mib * MIB,
+    )
     preparer = engine.preparer()
     processes = None
     if preparer is not None and settings.ingest_process_count:
         processes = IngestProcesses(preparer, settings.data, settings.ingest_process_count)
     metrics.watch_tails(lambda: store.tails.count)
-    metrics.watch_queue(lambda: store.ingest.budget.taken, lambda: store.ingest.waiting)
+    opener = None if in_process or not settings.has_page_process else engine.opener()
+    pages = None if opener is None else PageProcess(opener, settings.data)
+    budget = store.ingest.budget
+    metrics.watch_queue(lambda: budget.taken, lambda: store.ingest.waiting, lambda: budget.waiting)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         if processes is not None:
             await processes.close()
+        if pages is not None:
+            await anyio.to_thread.run_sync(pages.close)
         if in_process:
             store.close()  # perhaps at the interpreter's end, when no thread starts any longer
         else:
@@ -113,6 +125,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     app.state.store = store
     app.state.metrics = metrics
     app.state.processes = processes
+    app.state.pages = pages
     return app
 
 

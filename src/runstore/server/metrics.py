@@ -49,7 +49,12 @@ class Metrics:
         self._refused = counter("ingest_refused", "Messages refused, each named to its sender.")
         self._bytes = counter("ingest_bytes", "Bytes committed, decoded, about.")
 
-    def watch_queue(self, queue_bytes: Callable[[], int], requests: Callable[[], int]) -> None:
+    def watch_queue(
+        self,
+        queue_bytes: Callable[[], int],
+        requests: Callable[[], int],
+        line: Callable[[], int],
+    ) -> None:
         """Gauges that are asked when the figures are read."""
         Gauge(
             "runstore_ingest_queue_bytes",
@@ -61,6 +66,11 @@ class Metrics:
             "Requests that wait for the writer.",
             registry=self.registry,
         ).set_function(requests)
+        Gauge(
+            "runstore_ingest_line_requests",
+            "Requests that wait for room; in vain for a few seconds, 429.",
+            registry=self.registry,
+        ).set_function(line)
 
     def watch_tails(self, count: Callable[[], int]) -> None:
         Gauge(

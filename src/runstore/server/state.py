@@ -5,6 +5,7 @@ from typing import cast
 from starlette.requests import Request
 
 from runstore.server.metrics import Metrics
+from runstore.server.page_process import PageProcess
 from runstore.server.processes import IngestProcesses
 from runstore.store.store import Store
 
@@ -15,6 +16,10 @@ def store_of(request: Request) -> Store:
 
 def metrics_of(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
+
+
+def pages_of(request: Request) -> PageProcess | None:
+    return cast("PageProcess | None", request.app.state.pages)
 
 
 def processes_of(request: Request) -> IngestProcesses | None:

@@ -17,6 +17,7 @@ from runstore.model.stats import RunStats
 from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan, build_scope, filter_of
 from runstore.plan.hints import advice, hints
+from runstore.plan.lanes import Lane, lane_of_filters, lane_of_query, lane_of_stats
 from runstore.plan.plan import RunPlan, StatsPlan
 from runstore.store.workers import QueryWorkers
 
@@ -33,6 +34,15 @@ def _advised(plan: RunPlan | StatsPlan) -> Iterator[None]:
         raise type(error)(f"{error}; {'; '.join(advice(plan))}") from error
 
 
+def fetch_page(engine: Engine, query: RunQuery, budget: Budget, *, deferred: bool) -> Page:
+    """Raises as `Runs.query` does, Overloaded aside."""
+    plan = build_plan(query)
+    if deferred:
+        plan = replace(plan, deferred=True)
+    with _advised(plan):
+        return engine.fetch_runs(plan, budget=budget)
+
+
 class Runs:
     def __init__(
         self, engine: Engine, workers: QueryWorkers, *, deleted: Callable[[], None] = lambda: None
@@ -43,24 +53,37 @@ class Runs:
         self._deleted = deleted
 
     async def query(
-        self, query: RunQuery, use: Callable[[Page], Answer], *, deferred: bool = False
+        self,
+        query: RunQuery,
+        use: Callable[[Page], Answer],
+        *,
+        deferred: bool = False,
+        elsewhere: Callable[[Budget], Answer | None] | None = None,
     ) -> Answer:
         """What `use` makes of one page, in the thread that fetched it.
 
-        `deferred`: its runs may be made when they are looked at.
+        `deferred`: its runs may be made when they are looked at. `elsewhere`: is asked for the
+        answer to a large page first; None: here, then.
 
         A project nobody knows has no runs: an empty page, not an error. Raises FilterError,
         QueryBudgetExceeded, QueryTooCostly, Overloaded.
         """
 
         def fetch(budget: Budget) -> Answer:
-            plan = build_plan(query)
-            if deferred:
-                plan = replace(plan, deferred=True)
-            with _advised(plan):
-                return use(self._engine.fetch_runs(plan, budget=budget))
+            if elsewhere is not None and lane is Lane.PAGES:
+                answer = elsewhere(budget)
+                if answer is not None:
+                    return answer
+            return use(fetch_page(self._engine, query, budget, deferred=deferred))
 
-        return await self._workers.run_within(fetch)
+        lane = await self._lane(query)
+        return await self._workers.run_within(fetch, lane)
+
+    async def _lane(self, query: RunQuery) -> Lane:
+        lane = lane_of_query(query)
+        if lane is None:
+            lane = await self._workers.run(lambda: lane_of_filters(query))
+        return lane
 
     async def read(
         self, run_id: str, use: Callable[[Page], Answer], select: frozenset[str] | None = None
@@ -85,18 +108,22 @@ class Runs:
     ) -> dict[str, RunStats]:
         """By group; one figure under "" without a group. Raises as `query` does."""
 
-        def count_up(budget: Budget) -> dict[str, RunStats]:
-            plan = StatsPlan(
+        def planned() -> StatsPlan:
+            return StatsPlan(
                 scope=build_scope(query),
                 group_by=group_by,
                 group_path=group_path,
                 groups_max=groups_max,
                 groups=groups,
             )
+
+        plan = await self._workers.run(planned)
+
+        def count_up(budget: Budget) -> dict[str, RunStats]:
             with _advised(plan):
                 return self._engine.stats(plan, budget=budget)
 
-        return await self._workers.run_within(count_up)
+        return await self._workers.run_within(count_up, lane_of_stats(plan))
 
     async def explain(self, query: RunQuery) -> Explained:
         """Runs the query and tells how. Raises as `query` does."""
@@ -115,7 +142,7 @@ class Runs:
             }
             return Explained(filters=filters, how=how, hints=hints(plan, how))
 
-        return await self._workers.run_within(explain)
+        return await self._workers.run_within(explain, await self._lane(query))
 
     async def problems(self, query: RunQuery) -> list[FilterError]:
         """Everything wrong with the filters of `query`, which is not run."""

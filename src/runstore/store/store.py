@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runstore.engine.base import Engine
-from runstore.limits import DECODE_THREADS
+from runstore.limits import DECODE_THREADS, INGEST_QUEUE_BYTES_MAX
 from runstore.plan.budget import Budget
 from runstore.store.blobs import Blobs
 from runstore.store.feedback import FeedbackRecords
@@ -29,8 +29,9 @@ class Store:
         ingest: IngestWriter | None = None,
         queries: QueryWorkers | None = None,
         budget: Budget | None = None,
+        ingest_bytes_max: int = INGEST_QUEUE_BYTES_MAX,
     ) -> None:
-        """`budget`: of each query.
+        """`budget`: of each query. `ingest_bytes_max`: of ingest requests under way.
 
         Raises StorageError when the folder cannot be written, unless the engine only reads.
         """
@@ -49,6 +50,7 @@ class Store:
             clock=clock,
             observer=_Waking(self.tails, observer),
             blobs=self.blobs,
+            queue_bytes_max=ingest_bytes_max,
         )
         self.runs = Runs(engine, self._queries, deleted=self.blobs.collect_all)
         self.projects = Projects(engine, self._queries, deleted=self.blobs.collect_all)

@@ -3,11 +3,12 @@
 Source: docs/wire.md#run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import orjson
 
+from runstore.limits import DEFERRED_RUNS
 from runstore.model.feedback import Feedback
 from runstore.model.query import Page, Position
 from runstore.model.run import Run
@@ -25,10 +26,9 @@ __all__ = [
     "encode_run",
     "encode_runs",
     "page_headers",
+    "page_parts",
     "parsed_query",
 ]
-
-_RUNS_AT_ONCE = 250  # of a page: more, with all that is made of them, do not stay in the cache
 
 
 def encode_run(
@@ -60,6 +60,13 @@ def encode_page(
     page: Page, asked: RunQueryBody, *, attachment_url: AttachmentUrl | None = None
 ) -> bytes:
     """{"runs": [...], "cursors": {"next", "prev"}, "search_cursors": null, "parsed_query"}"""
+    return b"".join(page_parts(page, asked, attachment_url=attachment_url))
+
+
+def page_parts(
+    page: Page, asked: RunQueryBody, *, attachment_url: AttachmentUrl | None = None
+) -> Iterator[bytes]:
+    """`encode_page`, DEFERRED_RUNS at a time; a page whose runs are deferred makes them so."""
     rest = {
         "cursors": cursors(page, asked),
         "search_cursors": None,
@@ -67,14 +74,15 @@ def encode_page(
     }
     template = RunTemplate(asked.select, page, attachment_url)
     pieces = [b'{"runs":[']
-    for first in range(0, len(page.runs), _RUNS_AT_ONCE):
-        runs = page.runs[first : first + _RUNS_AT_ONCE]
+    for first in range(0, len(page.runs), DEFERRED_RUNS):
+        if first:
+            yield b"".join(pieces)
+            pieces = [b","]
+        runs = page.runs[first : first + DEFERRED_RUNS]
         columns = [*template.columns(runs), [b","] * len(runs)]
         pieces += chain.from_iterable(zip(*columns, strict=True))
-    if page.runs:
         pieces.pop()  # the last comma
-    # One join: a page is large, and what lies in it is copied once.
-    return b"".join((*pieces, b"],", orjson.dumps(rest)[1:]))
+    yield b"".join((*pieces, b"],", orjson.dumps(rest)[1:]))
 
 
 def page_headers(page: Page, asked: RunQueryBody) -> dict[str, str]:

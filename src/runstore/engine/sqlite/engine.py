@@ -2,13 +2,15 @@
 
 import json
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import apsw
 
+from runstore.engine.base import Engine
 from runstore.engine.sqlite import deletion, feedback, projects
 from runstore.engine.sqlite.changes import changes_after, last_change
 from runstore.engine.sqlite.connections import (
@@ -150,6 +152,11 @@ class SqliteEngine:
 
     def preparer(self) -> SqlitePreparer | None:
         return None if self.is_read_only else SqlitePreparer(self._folder, self._prices)
+
+    def opener(self) -> Callable[[], Engine] | None:
+        if self.is_read_only:
+            return None
+        return partial(SqliteEngine, self._folder, self._prices, read_only=True)
 
     def prepare(self, batch: Batch, now_us: int) -> PreparedBatch:
         self._refuse_if_read_only()  # before the work, not after it

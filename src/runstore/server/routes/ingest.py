@@ -1,7 +1,7 @@
 """Routes that bring runs: read, decode in a worker thread, submit, answer what was refused.
 
 202 means committed and visible. A body is decoded while it arrives; the bytes it holds are leased
-from the ingest budget from the first on, so memory stays bounded and overload is said early.
+from the ingest budget before the first is read, so memory stays bounded and overload is said early.
 """
 
 import asyncio
@@ -10,9 +10,14 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runstore.limits import BODY_BYTES_MAX, PROCESS_BODY_BYTES_MAX, PROCESS_BODY_BYTES_MIN
+from runstore.limits import (
+    BODY_BYTES_MAX,
+    BODY_DECODED_BYTES_MAX,
+    PROCESS_BODY_BYTES_MAX,
+    PROCESS_BODY_BYTES_MIN,
+)
 from runstore.model.batch import Batch
-from runstore.server.body import body_chunks, content_encoding, path_id
+from runstore.server.body import body_chunks, content_encoding, path_id, refuse_long
 from runstore.server.problems import JSON
 from runstore.server.processes import IngestProcesses
 from runstore.server.state import metrics_of, processes_of, store_of
@@ -60,7 +65,7 @@ async def _ingest_elsewhere(
     """A body of middling size: held whole, decoded and prepared by another process."""
     store = store_of(request)
     with store.ingest.budget.lease() as lease:
-        lease.grow(size)
+        await lease.enter(_decoded_size(request), request.client)
         body = await request.body()
         batch = await processes.decode(body, content_encoding(request), boundary, store.clock())
         return await _submit(request, batch, lease)
@@ -82,10 +87,14 @@ async def _ingest(
     loop = asyncio.get_running_loop()
     body = BodyDecoder(content_encoding(request))
 
+    size = 0
+
     def take(chunks: list[bytes], lease: Lease) -> None:
+        nonlocal size
         for chunk in chunks:
             for piece in body.feed(chunk):
-                lease.grow(len(piece))
+                size += len(piece)
+                lease.cover(size)
                 feed(piece)
 
     def complete(chunks: list[bytes], lease: Lease) -> Batch:
@@ -93,7 +102,9 @@ async def _ingest(
         body.finish()
         return store.ingest.prepare(finish())
 
+    refuse_long(request, BODY_BYTES_MAX)
     with store.ingest.budget.lease() as lease:
+        await lease.enter(_decoded_size(request), request.client)
         try:
             last: list[bytes] = []
             async for chunks in body_chunks(request, BODY_BYTES_MAX):
@@ -105,6 +116,13 @@ async def _ingest(
             abort()
             raise
         return await _submit(request, batch, lease)
+
+
+def _decoded_size(request: Request) -> int:
+    """Of the body, as its headers say; 0: they do not. LangSmith's SDK tells both lengths."""
+    said = [request.headers.get(name, "") for name in ("content-length", "x-pre-compressed-size")]
+    sizes = [int(text) for text in said if text.isascii() and text.isdecimal() and len(text) < 20]
+    return min(max(sizes, default=0), BODY_DECODED_BYTES_MAX)
 
 
 async def _submit(request: Request, batch: Batch, lease: Lease) -> Response:

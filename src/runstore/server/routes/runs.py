@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from runstore.errors import CursorError, InvalidRequest, SchemaError, TooLarge
 from runstore.limits import (
     BODY_JSON_BYTES_MAX,
+    DEFERRED_RUNS,
     FEED_BYTES,
     QUERY_BODY_BYTES_MAX,
     TRACES_DELETED_MAX,
@@ -20,9 +21,11 @@ from runstore.model.run import Attachment
 from runstore.server.body import path_id, read_body
 from runstore.server.disconnect import while_connected
 from runstore.server.hand_over import PageResponse, takes_page
+from runstore.server.page_answer import answering
+from runstore.server.parts import PartsResponse
 from runstore.server.problems import JSON
-from runstore.server.state import store_of
-from runstore.wire.answer import AttachmentUrl, encode_page, encode_run, page_headers
+from runstore.server.state import pages_of, store_of
+from runstore.wire.answer import AttachmentUrl, encode_run
 from runstore.wire.body import decode_object
 from runstore.wire.deferred import DeferredPage
 from runstore.wire.explain import encode_explained
@@ -46,11 +49,17 @@ async def query_runs(request: Request) -> Response:
         page = await while_connected(request, runs.query(asked.query, defer, deferred=True))
         return PageResponse(page, headers)
 
-    def encode(page: Page) -> tuple[bytes, dict[str, str]]:
-        return encode_page(page, asked, attachment_url=url), page_headers(page, asked)
-
-    answer, told = await while_connected(request, runs.query(asked.query, encode))
-    return Response(answer, headers=headers | told, media_type=JSON)
+    pages, now_s = pages_of(request), store_of(request).clock() // 1_000_000
+    answer = await while_connected(
+        request,
+        runs.query(
+            asked.query,
+            answering(asked, url),
+            deferred=asked.query.limit > DEFERRED_RUNS,
+            elsewhere=None if pages is None else lambda left: pages.answer(asked, left, now_s),
+        ),
+    )
+    return PartsResponse(answer.parts, headers | answer.headers)
 
 
 async def read_run(request: Request) -> Response:
