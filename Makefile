@@ -68,6 +68,10 @@ grammar: $(READY) ## Put N mutated filters to two parsers (N=100000)
 crash: $(READY) ## Kill the server N times, tear its log 2 N times, damage N pages, fill N/5 disks (N=50)
 	$(BIN)/python -m tests.crash --kills $(or $(N),50) $(ARGS)
 
+.PHONY: load
+load: $(READY) ## Filter beside exports, then send twice what is taken for SECONDS (SECONDS=90, ARGS=--only fairness)
+	$(BIN)/python -m tests.load --seconds $(or $(SECONDS),90) $(ARGS)
+
 .PHONY: hostile
 hostile: $(READY) ## Ask a server what its OpenAPI document allows and forbids, N times a route (N=300)
 	$(BIN)/python -m tests.hostile --examples $(or $(N),300) $(ARGS)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Self
@@ -49,10 +50,14 @@ def _footprint(pid: str) -> Footprint:
 class Server:
     """One server process over one folder. Use as a context manager, or call the verbs."""
 
-    def __init__(self, data: Path, port: int = 0) -> None:
+    def __init__(
+        self, data: Path, port: int = 0, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings`: variables of its environment, beside ours."""
         self.data = data
         self.port = port
         self.log_path = data.with_name(data.name + ".log")
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,7 +87,7 @@ class Server:
                 command,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=environment | self._settings,
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on
             )
         deadline = time.monotonic() + START_SECONDS_MAX
