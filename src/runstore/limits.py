@@ -96,6 +96,7 @@ TRANSFER_CHUNK_BYTES = 32 * MIB  # or so many bytes of them
 LINE_BYTES_MAX = 256 * MIB  # one line of a JSONL file: a run with every payload at its bound
 
 # The embedded engine.
+DAMAGE_LOOK_SECONDS = 2.0  # for SQLite to say that its pages are damaged, where rows make no sense
 CANDIDATES_MAX = 2_000  # rows a condition may match and still be read first
 LISTED_MAX = 10_000  # the same of what the inverted index lists, at 0.2 us; pages read few of it
 FIRST_CANDIDATES = 200  # the newest of them, from which the number of all is estimated

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 import apsw
 
 from runstore.engine.sqlite.dictionary import load_dictionaries
-from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unread
+from runstore.engine.sqlite.faults import UNEXPECTED, UNREADABLE, damaged, unopened, unread
 from runstore.engine.sqlite.projects import metadata_contains, name_contains
 from runstore.errors import storage_error
-from runstore.limits import PROBE_BYTES
+from runstore.limits import DAMAGE_LOOK_SECONDS, PROBE_BYTES
 from runstore.model.run import JsonText
 from runstore.plan.budget import Account, Budget
 from runstore.sql.sqlite.codec import Codec
@@ -175,11 +176,28 @@ class Connection:
             raise unread(self._folder, error) from error
         except UNREADABLE as error:
             raise damaged(self._folder, error) from error
+        except UNEXPECTED as error:
+            if self._is_damaged():
+                raise damaged(self._folder, error) from error
+            raise
         finally:
             self._tests = ()
             if budget is not None:
                 self.account = Account()
                 self.raw.set_progress_handler(None, 0)
+
+    def _is_damaged(self) -> bool:
+        """Whether SQLite finds it so, as far as it comes in DAMAGE_LOOK_SECONDS."""
+        ends = time.monotonic() + DAMAGE_LOOK_SECONDS
+        self.raw.set_progress_handler(lambda: time.monotonic() > ends, STEPS_BETWEEN_CHECKS)
+        try:
+            return self.raw.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]
+        except apsw.InterruptError:
+            return False
+        except apsw.Error:
+            return True
+        finally:
+            self.raw.set_progress_handler(None, 0)
 
     def _has_stepped(self) -> bool:
         """Whether to stop."""

@@ -28,6 +28,10 @@ def _is_full(error: BaseException) -> bool:
     return getattr(error, "extendedresult", None) in _FULL  # not on all of apsw's
 
 
+UNEXPECTED = (TypeError, ValueError, LookupError, AttributeError)
+"""What rows that are not as we wrote them may end in, and mistakes of ours."""
+
+
 def damaged(folder: object, error: BaseException) -> Damaged:
     return Damaged(
         f"the database in {folder} is damaged ({error}): `runstore check {folder}` tells what is,"
