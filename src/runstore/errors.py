@@ -28,8 +28,7 @@ RunstoreError
 
 import errno
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 SHOWN_CHARS = 120  # of a long filter, round the place
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -54,8 +53,7 @@ class InvalidRequest(RunstoreError):
     status = 400
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """Half-open range [start, end) of one filter text, in code points."""
 
     start: int

@@ -72,18 +72,26 @@ class _Parser:
         args: list[Arg] = []
         while self.token.text != ")":
             args.append(self.arg(depth))
-            self.separator(")", args[-1])
+            if self.token.text == ",":
+                self.token = self.next()
+            elif self.token.text != ")":
+                raise self.no_separator(")", args[-1])
         end = self.take().end
         return Call(function.text, tuple(args), function.at, At(function.start, end))
 
     def arg(self, depth: int) -> Arg:
-        token = self.take()
-        if token.text == "[":
+        token, self.token = self.token, self.next()
+        kind, text, _ = token
+        if kind == "name":
+            after = self.token.text
+            if after == "(":
+                return self.call(token, depth + 1)
+            if after == ".":
+                return self.name(token)
+            if text not in WORDS:
+                return Name((text,), token.at)
+        elif text == "[":
             return self.list(token)
-        if token.kind == "name" and self.token.text == "(":
-            return self.call(token, depth + 1)
-        if token.kind == "name" and (self.token.text == "." or token.text not in WORDS):
-            return self.name(token)
         return self.literal(token)
 
     def name(self, first: Token) -> Name:
@@ -108,22 +116,24 @@ class _Parser:
     def list(self, bracket: Token) -> List:
         items: list[Literal] = []
         while self.token.text != "]":
-            items.append(self.literal(self.take()))
+            token, self.token = self.token, self.next()
+            items.append(self.literal(token))
             if len(items) > FILTER_LIST_ITEMS_MAX:
-                raise self.error(
-                    f"a list holds at most {FILTER_LIST_ITEMS_MAX} values", items[-1].at
-                )
-            self.separator("]", items[-1])
+                raise self.error(f"a list holds at most {FILTER_LIST_ITEMS_MAX} values", token.at)
+            if self.token.text == ",":
+                self.token = self.next()
+            elif self.token.text != "]":
+                raise self.no_separator("]", items[-1])
         return List(tuple(items), At(bracket.start, self.take().end))
 
     def literal(self, token: Token) -> Literal:
-        kind, text, start, end = token
+        kind, text, _ = token
         if kind == "string":
-            return Literal(string_value(token, self.text, self.where), text, At(start, end))
+            return Literal(string_value(token, self.text, self.where), text, token.at)
         if kind == "number":
-            return Literal(self.number(token), text, At(start, end))
+            return Literal(self.number(token), text, token.at)
         if kind == "name" and text in WORDS:
-            return Literal(WORDS[text], text, At(start, end))
+            return Literal(WORDS[text], text, token.at)
         if token.kind == "end":
             raise self.error("the filter stops too early", token.at, "a value or ) is missing")
         if token.kind == "name":
@@ -139,24 +149,17 @@ class _Parser:
         return value
 
     def take(self) -> Token:
-        token = self.token
-        if token.kind != "end":
-            self.token = self.next()
+        token, self.token = self.token, self.next()
         return token
 
-    def separator(self, closing: str, before: Arg) -> None:
-        """Past the comma; at the closing bracket."""
+    def no_separator(self, closing: str, before: Arg) -> FilterError:
+        """Neither a comma nor the closing bracket."""
         token = self.token
-        if token.text == ",":
-            self.token = self.next()
-        elif token.kind == "end":
-            raise self.error("the filter stops too early", token.at, f"{closing} is missing")
-        elif token.text != closing:
-            raise self.error(
-                f"expected , or {closing}, not {token.text[:40]}",
-                token.at,
-                self.joining_hint(before),
-            )
+        if token.kind == "end":
+            return self.error("the filter stops too early", token.at, f"{closing} is missing")
+        return self.error(
+            f"expected , or {closing}, not {token.text[:40]}", token.at, self.joining_hint(before)
+        )
 
     def not_a_call(self, first: Token) -> FilterError:
         """Text that does not start with `word(`."""

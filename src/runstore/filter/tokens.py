@@ -8,74 +8,91 @@ A string's escapes, the same in both kinds of quotes: those of JSON and of Go's 
 
 import re
 from collections.abc import Iterator
+from itertools import chain, islice, repeat
 from typing import NamedTuple
 
 from runstore.filter.errors import At, FilterError
 from runstore.limits import FILTER_TOKENS_MAX
 
 TOKEN = re.compile(
-    r"""
-    (?P<space>    \s+)
-  | (?P<name>     [^\W\d]\w*)
-  | (?P<number>   [+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+    r"""\s* (?:
+    (?P<name>     [^\W\d]\w*)
+  | (?P<number>   (?>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) (?![\w:+-]))
   | (?P<string>   "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
   | (?P<punct>    [(),.\[\]])
   | (?P<operator> [=!<>]=? | && | \|\| | [:&|~])   # of other languages, to say so
-  | (?P<unknown>  .)
+  | (?P<end>      \Z)
+  | (?P<bad>      .+))                             # and all that follows it
     """,
     re.VERBOSE | re.DOTALL,
 )
-_JUNK = re.compile(r"[\w:.+-]*[\w:+-]")  # what follows a number that is none: 1s, 2024-01-01
+_NO_NUMBER = re.compile(r"[+-]?[0-9][\w:.+-]*[\w:+-]")  # 1s, 2024-01-01
 _ESCAPE = re.compile(
-    r"""\\(?: (?P<char>["'\\/bfnrtav]) | x(?P<x>[0-9a-fA-F]{2}) | u(?P<u>[0-9a-fA-F]{4})
-        | U(?P<U>[0-9a-fA-F]{8}) | (?P<octal>[0-3][0-7]{2}) )""",
-    re.VERBOSE,
+    r"""\\(?: x(?P<x>[0-9a-fA-F]{2}) | u(?P<u>[0-9a-fA-F]{4}) | U(?P<U>[0-9a-fA-F]{8})
+        | (?P<octal>[0-3][0-7]{2}) | . )""",
+    re.VERBOSE | re.DOTALL,
 )
-_CHARS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "a": "\a", "v": "\v"}
+_CHARS = {
+    "\\b": "\b", "\\f": "\f", "\\n": "\n", "\\r": "\r", "\\t": "\t", "\\a": "\a", "\\v": "\v",
+    '\\"': '"', "\\'": "'", "\\\\": "\\", "\\/": "/",
+}  # fmt: skip
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_LONE = re.compile("[\ud800-\udfff]")
 _CODE_POINT_MAX = 0x10FFFF
 INT_DIGITS_MAX = 20  # of 2**64 - 1
 
 
 class Token(NamedTuple):
-    kind: str  # a group of TOKEN, or "end"
+    kind: str  # a group of TOKEN, but "bad"
     text: str
-    start: int
     end: int
 
     @property
+    def start(self) -> int:
+        return self.end - len(self.text)
+
+    @property
     def at(self) -> At:
-        return At(self.start, self.end)
+        return At(self.end - len(self.text), self.end)
 
 
 def tokens(text: str, where: str = "filter") -> Iterator[Token]:
-    """Yield every token but spaces, then one "end" token of width 0. Raises FilterError."""
-    left, new = FILTER_TOKENS_MAX, tuple.__new__  # a third of the time of Token(...)
-    for found in TOKEN.finditer(text):
-        kind = found.lastgroup or ""
-        if kind == "space":
-            continue
-        start, end = found.span()
-        if not left:
-            raise FilterError(
-                f"the filter has more than {FILTER_TOKENS_MAX} words, values and marks",
-                text,
-                At(start, end),
-                hint="long lists of run ids go into the query's `id`",
-                where=where,
-            )
-        left -= 1
-        if kind == "unknown":
-            raise _unexpected(text, start, where)
-        if kind == "number" and (junk := _JUNK.match(text, end)) and text[end] != ".":
-            raise FilterError(
-                f"{text[start : junk.end()][:40]} is no number",
-                text,
-                At(start, junk.end()),
-                hint=f'durations, times and ids go in quotes: "{text[start : junk.end()][:40]}"',
-                where=where,
-            )
-        yield new(Token, (kind, found[0], start, end))
-    yield Token("end", "", len(text), len(text))
+    """Every token, then "end" for ever. Raises FilterError where it comes to what is none."""
+    new, few = tuple.__new__, FILTER_TOKENS_MAX  # a third of the time of Token(...)
+    found = [
+        new(Token, (kind, match[kind], match.end(kind)))
+        for match in islice(TOKEN.finditer(text), few + 1)
+        if (kind := match.lastgroup)
+    ]
+    last = found.pop()
+    if last.kind == "end":
+        if not found or found[-1].kind != "bad":
+            return chain(found, repeat(last))
+        last = found.pop()
+    return chain(found, _refused(last, len(found) == few, text, where))
+
+
+def _refused(token: Token, is_late: bool, text: str, where: str) -> Iterator[Token]:
+    """Raises what is wrong with a token when it is asked for."""
+    if is_late:
+        raise FilterError(
+            f"the filter has more than {FILTER_TOKENS_MAX} words, values and marks",
+            text,
+            token.at,
+            hint="long lists of run ids go into the query's `id`",
+            where=where,
+        )
+    number = _NO_NUMBER.match(token.text)
+    if number is None:
+        raise _unexpected(text, token.start, where)
+    raise FilterError(
+        f"{number[0][:40]} is no number",
+        text,
+        At(token.start, token.start + number.end()),
+        hint=f'durations, times and ids go in quotes: "{number[0][:40]}"',
+        where=where,
+    )
+    yield token
 
 
 def _unexpected(text: str, start: int, where: str) -> FilterError:
@@ -106,32 +123,29 @@ def string_value(token: Token, text: str, where: str) -> str:
     inner = token.text[1:-1]
     if "\\" not in inner:
         return _mended(inner)
-    pieces, place = [], 0
-    while (slash := inner.find("\\", place)) >= 0:
-        pieces.append(inner[place:slash])
-        found = _ESCAPE.match(inner, slash)
-        code = _code_point(found) if found else None
-        if found is None or code is None:
-            start = token.start + 1 + slash
+
+    def unescaped(found: re.Match[str]) -> str:
+        char = _CHARS.get(found[0]) or _code_point(found)
+        if char is None:
+            start = token.start + 1 + found.start()
+            escape = inner[found.start() : found.start() + 2]
             raise FilterError(
-                f"unknown escape {inner[slash : slash + 2]}",
+                f"unknown escape {escape}",
                 text,
                 At(start, start + 2),
-                hint=f"a backslash is written twice: \\{inner[slash : slash + 2]}",
+                hint=f"a backslash is written twice: \\{escape}",
                 where=where,
             )
-        pieces.append(code)
-        place = found.end()
-    pieces.append(inner[place:])
-    return _mended("".join(pieces))
+        return char
+
+    return _mended(_ESCAPE.sub(unescaped, inner))
 
 
 def _code_point(found: re.Match[str]) -> str | None:
-    if found["char"]:
-        return _CHARS.get(found["char"], found["char"])
     if found["octal"]:
         return chr(int(found["octal"], 8))
-    code = int(found["x"] or found["u"] or found["U"], 16)
+    hexadecimal = found["x"] or found["u"] or found["U"]
+    code = int(hexadecimal, 16) if hexadecimal else _CODE_POINT_MAX + 1
     return chr(code) if code <= _CODE_POINT_MAX else None
 
 
@@ -154,5 +168,9 @@ def _mended(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:  # surrogates: join pairs, replace lone ones
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _LONE.sub("\ufffd", _PAIR.sub(_joined, value))
     return value
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
