@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runstore.model.query import RunQuery
 from tests.filter import strategies as words
 from tests.oracle import laws
-from tests.oracle.compare import Pair, load, same_stats, same_walk
+from tests.oracle.compare import Pair, load, same_after_deletion, same_count, same_stats, same_walk
 from tests.oracle.limits import small_limits
 from tests.oracle.shapes import shaped
 from tests.oracle.strategies import queries, selects
@@ -45,6 +45,11 @@ class Case:
     text: str
     select: frozenset[str]
     low: bool
+    group: str | None = None  # of stats
+
+    @property
+    def group_path(self) -> str | None:
+        return "k" if self.group == "metadata" else None
 
     def run(self, pair: Pair) -> None:
         with small_limits() if self.low else nullcontext():
@@ -55,9 +60,10 @@ Check = Callable[[Pair, Case], object]
 CHECKS: dict[str, tuple[Check, str]] = {  # name: (what runs it, the same as written in a test)
     "walk": (lambda pair, case: same_walk(pair, case.query), "same_walk(pair, query)"),
     "stats": (
-        lambda pair, case: same_stats(pair, case.query, None, None),
-        "same_stats(pair, query, None, None)",
+        lambda pair, case: same_stats(pair, case.query, case.group, case.group_path),
+        "same_stats(pair, query, {group!r}, {group_path!r})",
     ),
+    "count": (lambda pair, case: same_count(pair, case.query), "same_count(pair, query)"),
     "filter": (
         lambda pair, case: laws.filter_parts(pair.other, case.query, case.text),
         "laws.filter_parts(pair.other, query, {text!r})",
@@ -84,29 +90,22 @@ CHECKS: dict[str, tuple[Check, str]] = {  # name: (what runs it, the same as wri
         ),
         "laws.inserts_move_nothing(pair.other, query, pair.forest.newcomers())",
     ),
+    "deletion": (
+        lambda pair, case: same_after_deletion(pair, case.query),
+        "same_after_deletion(pair, query)",
+    ),
 }
 LAWS = ("filter", "trace_filter", "tree_filter", "select", "pages")  # they change nothing
-PLAIN = ("walk",) * 9 + ("stats",)
-SELDOM = 20  # plain cases to one of LAWS
+CHANGES = ("inserts", "deletion")  # what they leave is another forest
 
 
-def cases(checks: tuple[str, ...] | None = None) -> st.SearchStrategy[Case]:
-    """Of these checks, or mostly plain ones."""
-    if checks is not None:
-        return _cases(checks, words.texts(max_leaves=3), selects())
-    plain, laws_ = _cases(PLAIN, st.just(""), st.just(frozenset())), cases(LAWS)
-    return st.integers(0, SELDOM).flatmap(lambda turn: laws_ if turn == SELDOM else plain)
-
-
-def _cases(
-    checks: tuple[str, ...], texts: st.SearchStrategy[str], some: st.SearchStrategy[frozenset[str]]
-) -> st.SearchStrategy[Case]:
+def cases(checks: tuple[str, ...]) -> st.SearchStrategy[Case]:
     return st.builds(
         Case,
         check=st.sampled_from(checks),
         query=queries(),
-        text=texts,
-        select=some,
+        text=words.texts(max_leaves=3),
+        select=selects(),
         low=st.booleans(),
     )
 
@@ -153,7 +152,9 @@ def as_test(planted: Planted, case: Case | None) -> str:
             for field in fields(case.query)
             if getattr(case.query, field.name) != field.default
         )
-        call = CHECKS[case.check][1].format(text=case.text, select=case.select)
+        call = CHECKS[case.check][1].format(
+            text=case.text, select=case.select, group=case.group, group_path=case.group_path
+        )
         lines += [
             f"    query = RunQuery({said})",
             *(["    with small_limits():", f"        {call}"] if case.low else [f"    {call}"]),

@@ -1,18 +1,22 @@
 """Puts the same question to the memory engine, the oracle, and to another; says where they part."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runstore.engine.base import Engine
 from runstore.engine.memory import MemoryEngine
+from runstore.engine.memory_view import View
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.model.batch import Batch
+from runstore.model.feedback import FeedbackQuery
 from runstore.model.project import Project
 from runstore.model.query import Page, Position, RunQuery
 from runstore.plan.build import build_plan, build_scope
-from runstore.plan.plan import StatsPlan
+from runstore.model.run import Run
+from runstore.plan.budget import Account
+from runstore.plan.plan import RunScope, StatsPlan
 from tests.filter import strategies as words
 from tests.oracle.forests import PROJECT_IDS, Forest
 
@@ -20,6 +24,26 @@ NOW_US = words.STARTS_US[-1]
 ALWAYS = {
     "id", "trace_id", "dotted_order", "start_us", "status", "name", "run_type", "project_id",
 }  # fmt: skip
+
+
+class _View(View):
+    """Remembers what the last scope held: every page of a walk asks for the same."""
+
+    _last: tuple[str, list[Run]] = "", []
+
+    def in_scope(self, scope: RunScope, account: Account) -> Iterator[Run]:
+        said = repr(scope)  # not the scope: 1 and true are equal
+        if said != self._last[0]:
+            self._last = said, list(super().in_scope(scope, account))
+        return iter(self._last[1])
+
+
+class Oracle(MemoryEngine):
+    def _now(self) -> View:
+        with self._lock:
+            if self._view is None:
+                self._view = _View(self._runs, self._projects, self._feedback.values())
+            return self._view
 
 
 @dataclass
@@ -34,7 +58,7 @@ class Pair:
 
 def load(forest: Forest, folder: Path) -> Pair:
     """Both engines with the forest in them; every refusal and every run is compared."""
-    pair = Pair(forest, MemoryEngine(), SqliteEngine(folder))
+    pair = Pair(forest, Oracle(), SqliteEngine(folder))
     for number, (project_id, name) in enumerate(zip(PROJECT_IDS, words.PROJECTS, strict=True)):
         for engine in (pair.memory, pair.other):
             engine.create_project(Project(id=project_id, name=name, start_us=number))
@@ -96,6 +120,22 @@ def same_walk(pair: Pair, query: RunQuery, pages: int = 2) -> list[str]:
 def same_stats(pair: Pair, query: RunQuery, group_by: str | None, group_path: str | None) -> None:
     plan = StatsPlan(scope=build_scope(query), group_by=group_by, group_path=group_path)
     assert pair.other.stats(plan) == pair.memory.stats(plan), (query, group_by)
+
+
+def same_count(pair: Pair, query: RunQuery) -> None:
+    scope = build_scope(query)
+    assert pair.other.count_runs(scope) == pair.memory.count_runs(scope), query
+
+
+def same_after_deletion(pair: Pair, query: RunQuery) -> None:
+    """The traces of what is found first go, and their feedback; what is left is answered alike."""
+    found = same_page(pair, replace(query, limit=2, after=None, backward=False)).runs
+    traces = sorted({run.trace_id for run in found})
+    assert pair.other.delete_traces(traces) == pair.memory.delete_traces(traces), query
+    same_walk(pair, query)
+    same_walk(pair, RunQuery(limit=100))
+    same_stats(pair, RunQuery(), None, None)
+    assert pair.other.list_feedback(FeedbackQuery()) == pair.memory.list_feedback(FeedbackQuery())
 
 
 def _parted(value: object, other: object) -> object:

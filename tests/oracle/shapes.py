@@ -10,7 +10,7 @@ from tests.filter import strategies as words
 from tests.oracle.forests import Forest, Grower, Placed
 
 DAY_US = 24 * 60 * 60 * US_PER_S
-BIG_BYTES = 1024 * 1024  # of a payload; --big-mib says otherwise
+MIB = 1024 * 1024
 
 
 class Deep(Grower):
@@ -74,10 +74,11 @@ class Huge(Grower):
 class Big(Grower):
     """Payloads of megabytes: one long text, and very many short ones."""
 
-    big_bytes = BIG_BYTES
+    big_bytes = MIB
+    big_often = 0.1
 
     def _payload(self, often: float) -> JsonText | None:
-        if self.random.random() < 0.1:
+        if self.random.random() < self.big_often:
             return encode(self._big())
         return super()._payload(often)
 
@@ -89,6 +90,63 @@ class Big(Grower):
         return {"a": [entry] * (self.big_bytes // (len(encode(entry)) + 1))}
 
 
+class Vast(Big):
+    """Payloads as large as a request may be."""
+
+    big_bytes = 20 * MIB
+    big_often = 0.03
+
+
+class Orphans(Grower):
+    """Runs whose ancestors come late or, most of them, never."""
+
+    def _messages(self, place: Placed) -> list[RunMessage]:
+        has_children = self.random.random() < 0.6
+        return [] if has_children else super()._messages(place)
+
+
+class Late(Grower):
+    """Everything is told backwards: patches before posts, children before parents."""
+
+    def _shuffle(self, messages: list[RunMessage]) -> None:
+        messages.reverse()
+
+    def _messages(self, place: Placed) -> list[RunMessage]:
+        messages = super()._messages(place)
+        self.random.shuffle(messages)
+        return messages
+
+
+ODD = (  # texts that change with case or form, run the other way, or are no letters at all
+    "\u0130stanbul", "\u0131I", "\ufb01ne", "\u1e9e", "\u00c5", "A\u030a", "\u212b", "\u03a9 \u2126",
+    "\u03a3\u0391\u03a3 \u03c3\u03b1\u03c2", "zero\u200bwidth", "\u05e2\u05d1\u05e8\u05d9\u05ea", "\u202eabc",
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f642", "a\x00b", "\u01c5", "\uff46\uff55ll", "\u00bd \u00b2",
+    "line\u2028end", "\U0010ffff", "\ud55c\uae00", "\u0e44\u0e17\u0e22", "\u00e9", "e\u0301", "\ufeffbom", "\U00020bb7\u91ce",
+)  # fmt: skip
+
+
+class Unicode(Grower):
+    """The texts of ODD as names, errors, tags, keys and values, single and in others."""
+
+    def _odd(self) -> str:
+        return " ".join(self.random.choices(ODD, k=self.random.choice((1, 1, 1, 2, 5))))
+
+    def _value(self, depth: int = 0) -> Any:
+        return self._odd() if self.random.random() < 0.4 else super()._value(depth)
+
+    def _key(self) -> str:
+        return self.random.choice(ODD) if self.random.random() < 0.3 else super()._key()
+
+    def _messages(self, place: Placed) -> list[RunMessage]:
+        messages = super()._messages(place)
+        for message in messages:
+            message.name = self._odd() if self.random.random() < 0.5 else message.name
+            message.error = self._odd() if self.random.random() < 0.2 else message.error
+            if self.random.random() < 0.4:
+                message.tags = tuple(dict.fromkeys((*(message.tags or ()), self._odd())))
+        return messages
+
+
 SHAPES: dict[str, type[Grower]] = {
     "mixed": Grower,
     "deep": Deep,
@@ -96,6 +154,10 @@ SHAPES: dict[str, type[Grower]] = {
     "retries": Retries,
     "huge": Huge,
     "big": Big,
+    "vast": Vast,
+    "orphans": Orphans,
+    "late": Late,
+    "unicode": Unicode,
 }
 
 
