@@ -6,7 +6,9 @@ MIB = 1024 * 1024
 FILTER_CHARS_MAX = 65_536  # characters of one filter text; a list of 1,000 ids fits
 FILTER_DEPTH_MAX = 100  # nested calls; keeps every pass off Python's stack limit
 FILTER_LIST_ITEMS_MAX = 5_000  # values in one [...] list
-FILTER_TOKENS_MAX = 12_000  # words, values and marks in one filter; read in 15 ms, 50 on a busy core
+FILTER_TOKENS_MAX = (
+    12_000  # words, values and marks in one filter; read in 15 ms, 50 on a busy core
+)
 PATTERN_CHARS_MAX = 4_096  # one like or regex pattern
 SEARCH_WORDS_MAX = 64  # words of one search("...")
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"

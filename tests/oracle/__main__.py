@@ -25,7 +25,9 @@ def main() -> int:
         for told in pool.imap_unordered(outcome, plots(said.first_seed, said.queries)):
             planted = told.plot.planted
             if told.test is not None:
-                print(f"\nseed {planted.seed}: a difference; as a test:\n\n{told.test}\n", flush=True)
+                print(
+                    f"\nseed {planted.seed}: a difference; as a test:\n\n{told.test}\n", flush=True
+                )
                 return 1
             done += told.plot.queries
             print(

@@ -13,9 +13,9 @@ from runstore.model.batch import Batch
 from runstore.model.feedback import FeedbackQuery
 from runstore.model.project import Project
 from runstore.model.query import Page, Position, RunQuery
-from runstore.plan.build import build_plan, build_scope
 from runstore.model.run import Run
 from runstore.plan.budget import Account
+from runstore.plan.build import build_plan, build_scope
 from runstore.plan.plan import RunScope, StatsPlan
 from tests.filter import strategies as words
 from tests.oracle.forests import PROJECT_IDS, Forest

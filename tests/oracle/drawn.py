@@ -17,7 +17,7 @@ from runstore.plan.plan import EXTRA_FIELDS
 from tests.filter import strategies as words
 from tests.filter.strategies import EQUALITY, ORDER, TEXTUAL, call
 from tests.oracle.cases import LAWS, Case
-from tests.oracle.forests import PROJECT_IDS
+from tests.oracle.forests import LONG, ODD_KEYS, PROJECT_IDS
 from tests.oracle.strategies import MISSING
 
 PLAIN = ("walk",) * 8 + ("stats", "count")
@@ -47,6 +47,8 @@ FEEDBACK_VALUES: dict[str, tuple[Any, ...]] = {
     "feedback_comment": words.COMMENTS,
     "feedback_source": words.SOURCES,
 }
+RARE = (LONG, f"{LONG}v", f"{LONG}x", "w" * 199, "k" * 251, *ODD_KEYS)  # cut where they are indexed
+RARE_OFTEN = 0.06
 GROUPS = (None, "name", "run_type", "tag", "metadata")
 
 
@@ -130,6 +132,8 @@ class Drawer:
 
     def _text_of(self, values: tuple[Any, ...]) -> str:
         """Of these or, where the forest has others, often of those."""
+        if self.random.random() < RARE_OFTEN:
+            return self._of(RARE)
         return self._of(self.more if self.more and self.random.random() < 0.5 else values)
 
     def _comparison(
@@ -172,6 +176,8 @@ class Drawer:
         if self.more and self.random.random() < 0.5:
             text = self.random.choice([text for text in self.more if any(map(str.isalnum, text))])
             return text if self.random.random() < 0.5 else f"{text} v"
+        if self.random.random() < RARE_OFTEN:
+            return self.random.choice(RARE[:4])
         return self.random.choice(words.SEARCHES)
 
     def _attribute(self) -> str:
@@ -282,7 +288,9 @@ class Drawer:
         if roll < 0.85:
             return call("regex", base, self._of(words.REGEXES))
         if roll < 0.9:
-            return random.choice((call("exists", base), call(random.choice(EQUALITY), base, "null")))
+            return random.choice(
+                (call("exists", base), call(random.choice(EQUALITY), base, "null"))
+            )
         if roll < 0.95:
             return call(random.choice(("has", "exists")), base, key)
         leaves = {random.choice(words.KEYS): random.choice(words.VALUES) for _ in range(2)}

@@ -73,19 +73,18 @@ def drawer(planted: Planted) -> Drawer:
 
 
 def outcome(one: Plot) -> Outcome:
-    started, asked, case = time.monotonic(), 0, None
+    started, asked = time.monotonic(), list[Case]()
     try:
-        for case in _failing(one):
-            asked += 1
+        asked.extend(answered(one))
     except Exception:
         traceback.print_exc()
-        test = _as_test(one.planted, case)
-        return Outcome(one, time.monotonic() - started, test, asked + 1)
-    return Outcome(one, time.monotonic() - started, None, asked)
+        case = asked[-1] if asked else None
+        return Outcome(one, time.monotonic() - started, _as_test(one.planted, case), len(asked))
+    return Outcome(one, time.monotonic() - started, None, len(asked))
 
 
-def _failing(one: Plot) -> Iterator[Case]:
-    """Every case before it is run. Raises what the forest, or the case, fails with."""
+def answered(one: Plot) -> Iterator[Case]:
+    """Every case, before it is run. Raises what the forest, or the case, fails with."""
     draw = drawer(one.planted)
     with TemporaryDirectory() as folder:
         pair = one.planted.load(Path(folder))
@@ -94,7 +93,9 @@ def _failing(one: Plot) -> Iterator[Case]:
             for number in range(one.queries):
                 case = draw.case()
                 if number == one.queries - 1 and one.planted.shape in CHANGEABLE:
-                    case = Case(draw.random.choice(CHANGES), draw.query(), "", frozenset(), case.low)
+                    case = Case(
+                        draw.random.choice(CHANGES), draw.query(), "", frozenset(), case.low
+                    )
                 yield case
                 case.run(pair)
         finally:

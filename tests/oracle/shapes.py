@@ -118,10 +118,12 @@ class Late(Grower):
 
 
 ODD = (  # texts that change with case or form, run the other way, or are no letters at all
-    "\u0130stanbul", "\u0131I", "\ufb01ne", "\u1e9e", "\u00c5", "A\u030a", "\u212b", "\u03a9 \u2126",
-    "\u03a3\u0391\u03a3 \u03c3\u03b1\u03c2", "zero\u200bwidth", "\u05e2\u05d1\u05e8\u05d9\u05ea", "\u202eabc",
-    "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f642", "a\x00b", "\u01c5", "\uff46\uff55ll", "\u00bd \u00b2",
-    "line\u2028end", "\U0010ffff", "\ud55c\uae00", "\u0e44\u0e17\u0e22", "\u00e9", "e\u0301", "\ufeffbom", "\U00020bb7\u91ce",
+    "\u0130stanbul", "\u0131I", "\ufb01ne", "\u1e9e", "\u00c5", "A\u030a", "\u212b",
+    "\u03a9 \u2126", "\u03a3\u0391\u03a3 \u03c3\u03b1\u03c2", "zero\u200bwidth",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea", "\u202eabc", "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+    "\U0001f642", "a\x00b", "\u01c5", "\uff46\uff55ll", "\u00bd \u00b2", "line\u2028end",
+    "\U0010ffff", "\ud55c\uae00", "\u0e44\u0e17\u0e22", "\u00e9", "e\u0301", "\ufeffbom",
+    "\U00020bb7\u91ce",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 from runstore.filter.parse import parse
 from runstore.filter.syntax import Arg, Call, List
@@ -34,16 +35,22 @@ def smaller_cases(case: Case) -> Iterator[Case]:
     for field in fields(RunQuery):
         value = getattr(case.query, field.name)
         if value is not None and value != field.default and field.name not in KEPT:
-            yield replace(case, query=replace(case.query, **{field.name: field.default}))
+            yield _with(case, field.name, field.default)
     for name in FILTERS:
         for text in smaller_texts(getattr(case.query, name) or ""):
-            yield replace(case, query=replace(case.query, **{name: text}))
+            yield _with(case, name, text)
     for text in smaller_texts(case.text):
         yield replace(case, text=text)
     for one in sorted(case.select):
         yield replace(case, select=case.select - {one})
-    for one in sorted(case.query.select or ()):
-        yield replace(case, query=replace(case.query, select=(case.query.select or set()) - {one}))
+    select = case.query.select or frozenset()
+    for one in sorted(select):
+        yield _with(case, "select", select - {one})
+
+
+def _with(case: Case, name: str, value: Any) -> Case:
+    """The same case, this restriction of its query changed."""
+    return replace(case, query=replace(case.query, **{name: value}))
 
 
 def smaller_texts(text: str) -> Iterator[str]:

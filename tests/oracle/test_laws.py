@@ -11,7 +11,16 @@ from runstore.model.query import RunQuery
 from runstore.sql.sqlite import predicate
 from tests.examples import examples
 from tests.oracle import laws
-from tests.oracle.cases import CHANGES, LAWS, Case, Planted, as_test, cases, failure, with_fewer_runs
+from tests.oracle.cases import (
+    CHANGES,
+    LAWS,
+    Case,
+    Planted,
+    as_test,
+    cases,
+    failure,
+    with_fewer_runs,
+)
 from tests.oracle.compare import Pair, same_walk
 from tests.oracle.shapes import SHAPES
 
