@@ -57,12 +57,21 @@ golden: $(READY) ## Rewrite the golden SQL; review the diff
 	RUNSTORE_GOLDEN=write $(BIN)/python -m pytest -q tests/sql
 
 .PHONY: oracle
-oracle: $(READY) ## Compare the engines on N random queries (N=20000)
-	$(BIN)/python -m tests.oracle --queries $(or $(N),20000)
+oracle: $(READY) ## Compare the engines on N random queries (N=200000, ARGS='--jobs 1 --first-seed 7')
+	$(BIN)/python -m tests.oracle --queries $(or $(N),200000) $(ARGS)
+
+.PHONY: planted
+planted: $(READY) ## Plant bugs in an engine, and count the queries until the oracle finds each (N=10000)
+	$(BIN)/python -m tests.oracle.planted --queries $(or $(N),10000)
 
 .PHONY: grammar
 grammar: $(READY) ## Put N mutated filters to two parsers (N=100000)
-	$(BIN)/python -m tests.grammar --inputs $(or $(N),100000)
+	$(BIN)/python -m tests.grammar --inputs $(or $(N),100000) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(READY) ## Let atheris look for texts that the two parsers read differently, N seconds (N=60)
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: atheris
+	$(BIN)/python -m tests.grammar.fuzz --seconds $(or $(N),60)
 
 .PHONY: crash
 crash: $(READY) ## Kill the server N times, tear its log 2 N times, damage N pages, fill N/5 disks (N=50)

@@ -6,9 +6,7 @@ MIB = 1024 * 1024
 FILTER_CHARS_MAX = 65_536  # characters of one filter text; a list of 1,000 ids fits
 FILTER_DEPTH_MAX = 100  # nested calls; keeps every pass off Python's stack limit
 FILTER_LIST_ITEMS_MAX = 5_000  # values in one [...] list
-FILTER_TOKENS_MAX = (
-    12_000  # words, values and marks in one filter; read in 15 ms, 50 on a busy core
-)
+FILTER_TOKENS_MAX = 12_000  # words, values and marks in one filter; 15 ms to read, 50 at the worst
 PATTERN_CHARS_MAX = 4_096  # one like or regex pattern
 SEARCH_WORDS_MAX = 64  # words of one search("...")
 assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's default of 1000"
@@ -110,6 +108,7 @@ ROLLUP_TAIL_MAX = 4_000  # runs that came last and are in no rollup: figures rea
 FEW_CANDIDATES = 64  # so few rows are tested by opening their payloads
 TRACE_CANDIDATES_MAX = 1_000  # traces read whole rather than tested run by run
 LOOKUP_DEPTH_MAX = 25  # brackets inside brackets of one; FTS5 reads some 30, deeper ones are tested
+FEEDBACK_TESTS_MAX = 16  # of a run by SQL: each keeps cursors that the next one opened passes
 SQL_VALUES_MAX = 32_766  # values of all filters of one query; SQLite binds no more
 LOOKUP_TERMS_MAX = 2_000  # terms of one index expression; more are tested row by row
 TRACE_SPAN_SECONDS = 3_600  # traces whose runs start farther apart are listed one by one

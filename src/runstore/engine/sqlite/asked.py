@@ -100,11 +100,9 @@ class Asked:
         """All conditions but the project, and but what is settled: these terms, the filter of
         traces named `met`."""
         compile_ = self.conditions(params, rows)
-        conditions = [
-            compile_.condition(term)
-            for term in self.terms()
-            if term not in settles and not is_start_test(term)
-        ]
+        conditions = compile_.all_of(
+            [term for term in self.terms() if term not in settles and not is_start_test(term)]
+        )
         for name, node in self.trace_nodes().items():
             if name == met:
                 continue

@@ -187,7 +187,7 @@ def _rated(
 
 def _witness(asked: Asked, params: Params, terms: Sequence[Node], of_root: bool) -> list[str]:
     compiler = asked.conditions(params, 0)
-    conditions = [compiler.condition(term) for term in terms]
+    conditions = compiler.all_of(terms)
     return [*conditions, "r.is_root = 1"] if of_root else conditions
 
 

@@ -111,7 +111,7 @@ def _traces_where(asked: Asked, node: Node, of_root: bool) -> list[bytes] | None
         return None
     params = Params()
     compiler = asked.conditions(params, len(found.keys))
-    conditions = [compiler.condition(term) for term in terms if term not in found.settles]
+    conditions = compiler.all_of([term for term in terms if term not in found.settles])
     if of_root:
         conditions.append("r.is_root = 1")
     statement = select.traces_of(found.kind, found.keys, conditions, params, len(found.keys))

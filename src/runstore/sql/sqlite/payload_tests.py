@@ -7,15 +7,19 @@ payload that is not there.
 from collections.abc import Callable
 from typing import Any
 
+from runstore.filter.match import matches, test_value
 from runstore.filter.match import path_present as _path_present
-from runstore.filter.match import test_value
-from runstore.filter.tree import Test
+from runstore.filter.tree import Node, Test
 from runstore.model.entries import Entry, flatten
-from runstore.model.jsontext import decode
+from runstore.model.facts import Facts
+from runstore.model.feedback import Feedback
+from runstore.model.jsontext import decode, encode
+from runstore.model.run import JsonText, Run
 from runstore.model.words import has_all_words, leaf_text, tokens
 
 SqlValue = str | int | float | bytes | None
 PayloadTest = Callable[[SqlValue], bool]
+NOBODY = Run(id="", trace_id="", dotted_order="", start_us=0)
 
 
 def text(test: Test) -> PayloadTest:
@@ -41,6 +45,34 @@ def some_entry(family: str, tests: tuple[Test, ...]) -> PayloadTest:
         )
 
     return holds
+
+
+def records(node: Node) -> PayloadTest:
+    """What a filter says of feedback alone. The value is all records of a run, as JSON:
+    [[key, score as SQL writes it, value as JSON, comment, type of its source], ...]."""
+
+    def holds(value: SqlValue) -> bool:
+        return matches(node, Facts(NOBODY, [_record(row) for row in _listed(value)]))
+
+    return holds
+
+
+def _record(row: list[Any]) -> Feedback:
+    key, score, value, comment, source_type = row
+    return Feedback(
+        id="",
+        key=key,
+        score=None if score == "NULL" else float(score),
+        value=None if value is None else JsonText(value.encode()),
+        comment=comment,
+        source=None if source_type is None else encode({"type": source_type}),
+    )
+
+
+def _listed(value: SqlValue) -> list[Any]:
+    assert isinstance(value, (bytes, str))
+    found: list[Any] = decode(_bytes(value))
+    return found
 
 
 def path_present(family: str, path: str) -> PayloadTest:

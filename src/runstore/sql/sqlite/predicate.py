@@ -24,7 +24,7 @@ from runstore.filter.tree import (
     Test,
     Value,
 )
-from runstore.limits import SQL_VALUES_MAX
+from runstore.limits import FEEDBACK_TESTS_MAX, SQL_VALUES_MAX
 from runstore.model.ids import id_to_bytes
 from runstore.sql.sqlite import payload_tests
 from runstore.sql.sqlite.columns import (
@@ -46,6 +46,11 @@ FEEDBACK = (
     "EXISTS (SELECT 1 FROM feedback AS f INDEXED BY feedback_run"
     " WHERE f.run_id = {r}.id AND {tests})"
 )
+RECORDS = (  # numbers as SQL writes them, which is exact
+    "(SELECT json_group_array(json_array("
+    "f.key, quote(f.score), CAST(f.value AS TEXT), f.comment, f.source_type))"
+    " FROM feedback AS f INDEXED BY feedback_run WHERE f.run_id = {r}.id)"
+)
 FEEDBACK_PARTS = {
     "key": "f.key",
     "score": "f.score",
@@ -66,6 +71,28 @@ def joined(joint: Literal["AND", "OR"], conditions: Sequence[str]) -> str:
     half = len(conditions) // 2
     first, second = joined(joint, conditions[:half]), joined(joint, conditions[half:])
     return f"({first}) {joint} ({second})"
+
+
+def feedback_tests_in(node: Node) -> int:
+    """How many it has, if it speaks of feedback alone; else 0."""
+    match node:
+        case Entries("feedback"):
+            return len(node.keys) + len(node.values)
+        case Not(term):
+            return feedback_tests_in(term)
+        case And(terms) | Or(terms):
+            tests = [feedback_tests_in(term) for term in terms]
+            return sum(tests) if all(tests) else 0
+        case _:
+            return 0
+
+
+def gathered(terms: tuple[Node, ...], joint: type[And | Or]) -> tuple[Node, ...]:
+    """The same terms, but those on feedback as one if they are many."""
+    rated = tuple(term for term in terms if feedback_tests_in(term))
+    if sum(map(feedback_tests_in, rated)) <= FEEDBACK_TESTS_MAX:
+        return terms
+    return (*(term for term in terms if not feedback_tests_in(term)), joint(rated))
 
 
 @dataclass(slots=True)
@@ -103,12 +130,15 @@ class Conditions:
     def condition(self, node: Node, r: str = "r") -> str:
         """SQL that is true exactly for the runs (alias `r`) the filter holds for; false or NULL
         for the others."""
+        if feedback_tests_in(node) > FEEDBACK_TESTS_MAX:
+            return f"holds({self.params.test(payload_tests.records(node))}, {RECORDS.format(r=r)})"
         match node:
             case Constant(holds):
                 return "TRUE" if holds else "FALSE"
             case And(terms):
-                return f"({joined('AND', [self.condition(term, r) for term in terms])})"
+                return f"({joined('AND', self.all_of(terms, r))})"
             case Or(terms):
+                terms = gathered(terms, Or)
                 return f"({joined('OR', [self.condition(term, r) for term in terms])})"
             case Not(term):
                 return f"({self.condition(term, r)} IS NOT TRUE)"
@@ -126,6 +156,10 @@ class Conditions:
                 return self._search(node, r)
             case Entries():
                 return self._entries(node, r)
+
+    def all_of(self, terms: Sequence[Node], r: str = "r") -> list[str]:
+        """Conditions that say together that every term holds."""
+        return [self.condition(term, r) for term in gathered(tuple(terms), And)]
 
     def _column(self, attribute: str) -> Column:
         if attribute.startswith(DETAIL_PREFIXES):
