@@ -75,10 +75,9 @@ class Big(Grower):
     """Payloads of megabytes: one long text, and very many short ones."""
 
     big_bytes = MIB
-    big_often = 0.1
 
     def _payload(self, often: float) -> JsonText | None:
-        if self.random.random() < self.big_often:
+        if self.random.random() < 0.1:
             return encode(self._big())
         return super()._payload(often)
 
@@ -91,10 +90,16 @@ class Big(Grower):
 
 
 class Vast(Big):
-    """Payloads as large as a request may be."""
+    """Two payloads as large as a request may be."""
 
     big_bytes = 20 * MIB
-    big_often = 0.03
+    left = 2
+
+    def _payload(self, often: float) -> JsonText | None:
+        if not self.left:
+            return Grower._payload(self, often)
+        self.left -= 1
+        return encode(self._big())
 
 
 class Orphans(Grower):
