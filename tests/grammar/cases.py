@@ -25,6 +25,7 @@ ACCEPTED = {
     "an empty key": 'a(b."")',
     "a number of many digits": f"a({'9' * 308}, 0.{'1' * 400}, {'0' * 400})",
     "a number too small for a float": "a(1e-999, -0)",
+    "an exponent too large for a Decimal": f"a(0e{'9' * 20}, 1e-{'9' * 20})",
     "a line break and a NUL inside a text": 'a("\n\x00")',
     "half a pair, written and escaped": 'a("\ud800", "\\ude00\\ud83d")',
     "the last code point": 'a("\\U0010ffff", "\\377")',

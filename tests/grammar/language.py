@@ -12,7 +12,7 @@ import math
 import re
 import sys
 import unicodedata
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def shape_of(node: Arg) -> Shape:
         case Literal(value=bool() | None):
             return node.value
         case Literal():
-            return ("number", Decimal(node.text))
+            return ("number", _exact(node.text))
 
 
 class _Shapes(Transformer[Token, Shape]):
@@ -97,7 +97,7 @@ class _Shapes(Transformer[Token, Shape]):
     def number(self, children: list[Token]) -> Shape:
         if not math.isfinite(float(children[0])):
             raise Refused
-        return ("number", Decimal(children[0]))
+        return ("number", _exact(children[0]))
 
     def keyword(self, children: list[Token]) -> bool | None:
         return _KEYWORDS[children[0].lower()]
@@ -154,6 +154,14 @@ def _paired(match: re.Match[str]) -> str:
     if high is None:
         return "\ufffd"
     return chr(0x10000 + ((ord(high) - 0xD800) << 10) + ord(low) - 0xDC00)
+
+
+def _exact(number: str) -> Decimal | str:
+    """As written where the exponent is past what a Decimal has: such a number is 0."""
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        return str(number)
 
 
 def _depth(shape: Shape) -> int:
