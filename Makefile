@@ -93,6 +93,10 @@ bench: $(READY) ## Load RUNS runs over HTTP and print the figures (RUNS=200000, 
 bench-kit: $(READY) ## Run `runstore bench` on a server of its own (RUNS=20000, ARGS="--markdown docs/benchmarks.md")
 	$(BIN)/python -m bench.kit --runs $(or $(RUNS),20000) $(ARGS)
 
+.PHONY: scale
+scale: $(READY) ## Ask every query class of RUNS runs, and ingest on top (RUNS=2000000, ARGS=--write-docs)
+	$(BIN)/python -m bench.scale --runs $(or $(RUNS),2000000) $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what the commands made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench/out

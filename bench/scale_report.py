@@ -35,7 +35,8 @@ _INTRODUCTION = """
 
 Written by `python -m bench.scale --write-docs`, one size at a time; do not edit. Runs lie in the
 same 30 days, so a store ten times as large is ten times as dense: what a query has to pass over
-grows, what it answers does not. Milliseconds at the engine, warm, without payloads: p50 / p95.
+grows, what it answers does not. Milliseconds at the engine, warm (every question was asked once
+before), without payloads: p50 / p95.
 `target` is for 10 million runs. `growth` is the p50 of the largest size over that of the smallest.
 
 Machine: {machine}.
