@@ -30,9 +30,6 @@ def add(into: Sums, more: Mapping[str, tuple[int, int]], sign: int = 1) -> Sums:
     Both may be differences, with numbers below zero: one report more and another less is no
     reporter, but may be a sum.
     """
-    if not into and sign == 1:
-        into.update(more)
-        return into
     for name, (value, reporters) in more.items():
         have, count = into.get(name, (0, 0))
         total = (have + sign * value, count + sign * reporters)
