@@ -19,7 +19,7 @@ LIMITS = {
     "ARRIVAL_VISITS_MAX": 30,
     "LONG_TRACES_MAX": 20,
     "TRACES_WALKED_MAX": 30,
-    "TRACE_READS": 1,
+    "TRACE_LISTED": 1,
     "RATING_READS": 0,
 }
 

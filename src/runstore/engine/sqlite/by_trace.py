@@ -16,7 +16,7 @@ from typing import Protocol
 from runstore.engine.sqlite.arrival import RID_MAX, Zones
 from runstore.engine.sqlite.asked import TRACE_FILTER, Asked, terms_of
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
-from runstore.engine.sqlite.sampling import ROOT_READS, TRACE_READS, share_rated
+from runstore.engine.sqlite.sampling import ROOT_READS, TRACE_LISTED, share_rated
 from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
 from runstore.engine.sqlite.walks import rating, share_read
 from runstore.filter.tree import Node
@@ -142,7 +142,7 @@ def _page(
 def _drivers(asked: Asked) -> Iterator[tuple[float, str, Driver]]:
     """(reads for each run passed, name of the filter, where its witnesses come from)"""
     zones = Zones(asked.connection)
-    reads = ROOT_READS if asked.wants_roots() else TRACE_READS
+    reads = ROOT_READS if asked.wants_roots() else TRACE_LISTED
     for name, node in asked.trace_nodes().items():
         terms, of_root = terms_of(node), name == TRACE_FILTER
         known = lookup(node)

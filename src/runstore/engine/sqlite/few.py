@@ -45,13 +45,16 @@ def _looked_up(asked: Asked) -> Candidates | None:
     expression = asked.expression()
     if expression is None:
         return None
-    rids = asked.probing.few(expression, in_projects=True)
+    # Where the index proves all, a page reads few of a list.
+    is_settled = not asked.trace_nodes() and set(asked.terms()) <= set(asked.settled())
+    limit = LISTED_MAX if is_settled else CANDIDATES_MAX
+    rids = asked.probing.few(expression, limit, in_projects=True)
     share = asked.probing.shares.get(expression)
     if share is not None:
         ((newest,),) = asked.connection.all(select.newest_rid())
         asked.estimate = round(share * asked.probing.share_here(expression) * newest)
     if rids is None:
-        asked.steps.append(f"the inverted index finds more than {LISTED_MAX} runs")
+        asked.steps.append(f"the inverted index finds more than {limit} runs")
         return None
     asked.steps.append(f"the inverted index finds {len(rids)} runs: read these")
     return Candidates("rid", rids, asked.settled())
@@ -102,7 +105,7 @@ def _traces_where(asked: Asked, node: Node, of_root: bool) -> list[bytes] | None
     known = lookup(node)
     found: Candidates | None = None
     if known is not None and size(known.expression) <= LOOKUP_TERMS_MAX:
-        rids = asked.probing.few(known.expression, in_projects=False)
+        rids = asked.probing.few(known.expression, CANDIDATES_MAX, in_projects=False)
         if rids is not None:
             found = Candidates("rid", rids, terms if known.exact else ())
     if found is None:

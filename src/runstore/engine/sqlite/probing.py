@@ -10,7 +10,6 @@ from runstore.engine.sqlite.candidates import Read
 from runstore.engine.sqlite.connections import Connection
 from runstore.limits import (
     FIRST_CANDIDATES,
-    LISTED_MAX,
     LOOKUP_TERMS_MAX,
     WORD_FORMS_LISTED,
     WORD_FORMS_MAX,
@@ -20,7 +19,7 @@ from runstore.sql.sqlite import select
 from runstore.sql.sqlite.lookup import All, Any_, Expression, Term, match_text, resolve, size
 from runstore.sql.sqlite.predicate import Params
 
-SURELY_COMMON = 2  # times LISTED_MAX, by an estimate from the newest runs
+SURELY_COMMON = 2  # times the limit, by an estimate from the newest runs
 SHARE_HERE_MIN = 0.2  # of hits in the projects asked for; with fewer the index does better
 NOTHING = '"@"'  # no run has this term: every mark is followed by a text
 
@@ -66,23 +65,23 @@ class Probing:
         resolved = resolve(expression, self.words, WORD_FORMS_LISTED)
         return NOTHING if resolved is None else match_text(resolved)
 
-    def few(self, expression: Expression, *, in_projects: bool) -> list[int] | None:
+    def few(self, expression: Expression, limit: int, *, in_projects: bool) -> list[int] | None:
         """Every rid the index finds, perhaps of other projects too; None if they are more than
-        LISTED_MAX, or seem so by far.
+        the limit, or seem so by far.
 
         Wrong by that, a walk in order of arrival still reads no more than the index finds."""
         resolved = self.resolve(expression)
         if resolved is None:
             return []
-        rids = self._listed(expression, match_text(resolved))
+        rids = self._listed(expression, match_text(resolved), limit)
         # To intersect with all runs of a project takes 10 us a hit, to read a run a quarter.
         if rids is None and in_projects and self._is_mostly_elsewhere(expression):
             narrower = self.resolve(self.in_projects(expression))
             if narrower not in (None, resolved):
-                rids = self._listed(expression, match_text(narrower))
+                rids = self._listed(expression, match_text(narrower), limit)
         return rids
 
-    def _listed(self, expression: Expression, match: str) -> list[int] | None:
+    def _listed(self, expression: Expression, match: str, limit: int) -> list[int] | None:
         """`few` of what is asked with this text."""
         self.matches[expression] = match
         rids = self._rids(match, FIRST_CANDIDATES, newest=True)
@@ -90,13 +89,13 @@ class Probing:
             self.newest[match] = rids
             ((newest,),) = self.connection.all(select.newest_rid())
             self.shares[expression] = share = len(rids) / (newest - rids[-1] + 1)
-            if share * newest > SURELY_COMMON * LISTED_MAX:
+            if share * newest > SURELY_COMMON * limit:
                 return None
-            rids = self._rids(match, LISTED_MAX + 1)
-            if len(rids) > LISTED_MAX:
+            rids = self._rids(match, limit + 1)
+            if len(rids) > limit:
                 return None
         # What it found counts where it is read.
-        self.reads.append(Read(select.probe(match, LISTED_MAX), 0))
+        self.reads.append(Read(select.probe(match, limit), 0))
         return rids
 
     def _is_mostly_elsewhere(self, expression: Expression) -> bool:

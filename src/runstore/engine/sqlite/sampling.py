@@ -17,7 +17,8 @@ INDEX_STEP = 0.03  # to pass over a run on runs_time, in reads of a run: 0.08 of
 ROOT_READS = 2  # to test a run's root
 RATING_READS = 2  # to test a run's feedback, or to find the run a record is about
 ZONE_STEP = 0.2  # to read one more run of a zone, in reads of a run anywhere
-TRACE_READS = 8  # to test all runs of a trace, or to list them: agents make about so many
+TRACE_READS = 8  # to test all runs of a trace: agents make about so many
+TRACE_LISTED = 24  # to find and read them: they lie anywhere
 
 
 def on_runs_time(term: Node) -> bool:
