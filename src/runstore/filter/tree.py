@@ -136,3 +136,8 @@ class Not:
 
 
 Node = Constant | Compare | OneOf | Present | PathPresent | Entries | Search | And | Or | Not
+
+
+def terms_of(node: Node) -> tuple[Node, ...]:
+    """What must hold together."""
+    return node.terms if isinstance(node, And) else (node,)

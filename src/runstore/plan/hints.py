@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runstore.filter.tree import And, Compare, Entries, Node, Not, Or
+from runstore.filter.tree import And, Compare, Entries, Node, Not, Or, terms_of
 from runstore.model.explanation import Explanation
 from runstore.plan.plan import EXTRA_FIELDS, PAYLOAD_FIELDS, RunPlan, RunScope, StatsPlan
 
@@ -74,7 +74,7 @@ def _of_walk(plan: RunPlan) -> Iterator[str]:
 def _is_bounded(scope: RunScope) -> bool:
     """Whether only runs that start after some time are wanted."""
     where = scope.where
-    terms = where.terms if isinstance(where, And) else (where,)
+    terms = () if where is None else terms_of(where)
     return any(
         isinstance(term, Compare)
         and term.attribute == "start_time"

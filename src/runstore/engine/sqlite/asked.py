@@ -7,7 +7,7 @@ from functools import partial
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.probing import Probing
-from runstore.filter.tree import And, Compare, Node
+from runstore.filter.tree import Compare, Node, terms_of
 from runstore.limits import CANDIDATES_MAX, FEW_CANDIDATES, LOOKUP_TERMS_MAX
 from runstore.plan.plan import RunScope
 from runstore.sql.sqlite import select
@@ -147,8 +147,3 @@ class Asked:
         conditions += Window(descending=True, after=None, limit=0).condition(params, self.starts())
         listed = None if found is None else (found.kind, found.keys)
         return select.all_rows(columns, conditions, params, listed)
-
-
-def terms_of(node: Node) -> tuple[Node, ...]:
-    """What must hold together."""
-    return node.terms if isinstance(node, And) else (node,)

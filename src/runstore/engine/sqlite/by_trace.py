@@ -14,12 +14,12 @@ from operator import itemgetter
 from typing import Protocol
 
 from runstore.engine.sqlite.arrival import RID_MAX, Zones
-from runstore.engine.sqlite.asked import TRACE_FILTER, Asked, terms_of
+from runstore.engine.sqlite.asked import TRACE_FILTER, Asked
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.sampling import ROOT_READS, TRACE_LISTED, share_rated
 from runstore.engine.sqlite.trace_spans import TRACE_SPAN_US
 from runstore.engine.sqlite.walks import rating, share_read
-from runstore.filter.tree import Node
+from runstore.filter.tree import Node, terms_of
 from runstore.limits import LONG_TRACES_MAX, PROJECTS_MERGED_MAX, TRACES_WALKED_MAX
 from runstore.model.times import START_US_MAX, START_US_MIN
 from runstore.sql.sqlite import select, witnesses

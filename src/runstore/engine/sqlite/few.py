@@ -5,9 +5,9 @@ The inverted index is asked for at most LISTED_MAX rows, that of feedback for CA
 
 from collections.abc import Sequence
 
-from runstore.engine.sqlite.asked import TRACE_FILTER, Asked, terms_of
+from runstore.engine.sqlite.asked import TRACE_FILTER, Asked
 from runstore.engine.sqlite.candidates import Candidates, Read
-from runstore.filter.tree import Compare, Constant, Entries, Node, OneOf
+from runstore.filter.tree import Compare, Constant, Entries, Node, OneOf, terms_of
 from runstore.limits import CANDIDATES_MAX, LISTED_MAX, LOOKUP_TERMS_MAX, TRACE_CANDIDATES_MAX
 from runstore.model.ids import id_to_bytes
 from runstore.sql.sqlite import select

@@ -27,7 +27,7 @@ from runstore.engine.sqlite.rollup import (
     us_of,
 )
 from runstore.filter.match import matches
-from runstore.filter.tree import And, Compare, Constant, Node, Not, OneOf, Or, Present
+from runstore.filter.tree import And, Compare, Constant, Node, Not, OneOf, Or, Present, terms_of
 from runstore.model.aggregate import RunFigures, percentile_s
 from runstore.model.facts import Facts
 from runstore.model.run import Run
@@ -90,7 +90,7 @@ def asked_of(scope: RunScope) -> Asked | None:
     if scope.root_where is not None or scope.tree_where is not None:
         return None
     where = scope.where
-    terms = () if where is None else where.terms if isinstance(where, And) else (where,)
+    terms = () if where is None else terms_of(where)
     kinds = []
     low_us, high_us = us_of(0), us_of(HOURS_END)
     for term in terms:

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from runstore.engine.sqlite.arrival import RID_MAX, ZONE_BITS, Zones, arriving, walk
-from runstore.engine.sqlite.asked import TRACE_FILTER, TREE_FILTER, Asked, terms_of
+from runstore.engine.sqlite.asked import TRACE_FILTER, TREE_FILTER, Asked
 from runstore.engine.sqlite.candidates import Candidates, Key, Read
 from runstore.engine.sqlite.merged import first_keys
 from runstore.engine.sqlite.sampling import (
@@ -27,7 +27,7 @@ from runstore.engine.sqlite.sampling import (
     share_rated,
     share_zones,
 )
-from runstore.filter.tree import Entries, Node
+from runstore.filter.tree import Entries, Node, terms_of
 from runstore.limits import CANDIDATES_MAX, PROJECTS_MERGED_MAX
 from runstore.sql.sqlite import select, witnesses
 from runstore.sql.sqlite.lookup import Expression, SomeEntry, parts_of
@@ -107,7 +107,7 @@ def by_zone(asked: Asked, window: Window) -> list[Key] | None:
     """Rare large values, in order of arrival: of the zones that have any."""
     share = share_zones(asked.connection, asked.terms())
     # What it passes over costs less than on runs_time, and it finds no more runs than that.
-    if share is None or share * ZONE_STEP >= min(INDEX_STEP, share_read(asked)):
+    if share is None or (step := share * ZONE_STEP) >= INDEX_STEP or step >= share_read(asked):
         return None
     params = Params()
     terms = asked.terms()

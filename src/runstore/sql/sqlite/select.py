@@ -244,11 +244,7 @@ def in_zones(
     start_us, id, true). No limit."""
     direction = "DESC" if window.descending else "ASC"
     text = _IN_ZONES.format(
-        bits=bits,
-        last=(1 << bits) - 1,
-        low=params.bind(rids[0] >> bits),
-        high=params.bind(rids[1] >> bits),
-        bounds=joined("AND", zone_bounds(terms, params)),
+        **_zones(terms, params, rids, bits),
         where=joined("AND", conditions + window.condition(params, span)) or "TRUE",
         direction=direction,
     )
@@ -258,14 +254,21 @@ def in_zones(
 def zones_passed(terms: Sequence[Node], *, rids: tuple[int, int], bits: int) -> Statement:
     """How many runs `in_zones` looked at."""
     params = Params()
-    text = _ZONES_PASSED.format(
-        bits=bits,
-        last=(1 << bits) - 1,
-        low=params.bind(rids[0] >> bits),
-        high=params.bind(rids[1] >> bits),
-        bounds=joined("AND", zone_bounds(terms, params)),
-    )
+    text = _ZONES_PASSED.format(**_zones(terms, params, rids, bits))
     return Statement.of(text, params)
+
+
+def _zones(
+    terms: Sequence[Node], params: Params, rids: tuple[int, int], bits: int
+) -> dict[str, int | str]:
+    """Which zones: those of these rids that may have some."""
+    return {
+        "bits": bits,
+        "last": (1 << bits) - 1,
+        "low": params.bind(rids[0] >> bits),
+        "high": params.bind(rids[1] >> bits),
+        "bounds": joined("AND", zone_bounds(terms, params)),
+    }
 
 
 def sample_zones(terms: Sequence[Node], limit: int) -> Statement:
