@@ -30,6 +30,7 @@ from runstore.model.run import Attachment
 from runstore.plan.budget import Budget
 from runstore.server.garbage import collect_seldom
 from runstore.server.page_answer import PageAnswer, answering
+from runstore.server.pickled import pickled
 from runstore.store.runs import fetch_page
 from runstore.store.signing import Signer
 from runstore.wire.query import RunQueryBody
@@ -153,16 +154,9 @@ def _answer(
         page = fetch_page(engine, asked.query, budget, deferred=is_large)
         answer = answering(asked, url)(page)
     except Exception as error:  # for whoever waits for it there
-        connection.send_bytes(_pickled(error))
+        connection.send_bytes(pickled(error))
         return
     head = (answer.headers, len(answer.parts))
     connection.send_bytes(pickle.dumps(head, pickle.HIGHEST_PROTOCOL))
     for part in answer.parts:
         connection.send_bytes(part)
-
-
-def _pickled(error: Exception) -> bytes:
-    try:
-        return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
-    except Exception as other:  # an error that holds what cannot travel
-        return pickle.dumps(RuntimeError(f"{error!r}: {other}"), pickle.HIGHEST_PROTOCOL)

@@ -30,6 +30,7 @@ from runstore.errors import StorageError
 from runstore.limits import PROCESS_IDLE_SECONDS, PROCESS_NICENESS, PROCESS_STOP_SECONDS_MAX
 from runstore.model.batch import Batch
 from runstore.server.garbage import collect_seldom
+from runstore.server.pickled import pickled
 from runstore.store.blobs import Blobs
 from runstore.wire.encoding import BodyDecoder
 from runstore.wire.ingest import IngestDecoder
@@ -207,16 +208,9 @@ def _work(requests: socket.socket, preparer: Preparer, folder: Path) -> None:
                 told: object = _decode(blobs, preparer, *job)
             except Exception as error:  # for whoever waits for it there
                 told = error
-            raw = _pickled(told)
+            raw = pickled(told)
             requests.sendall(_LENGTH.pack(len(raw)))
             requests.sendall(raw)
-
-
-def _pickled(told: object) -> bytes:
-    try:
-        return pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # an error that holds what cannot travel
-        return pickle.dumps(RuntimeError(f"{told!r}: {error}"), pickle.HIGHEST_PROTOCOL)
 
 
 def _decode(
