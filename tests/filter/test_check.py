@@ -57,6 +57,8 @@ TREES: list[tuple[str, Node]] = [
     ('nin(id, ["x"])', Present("id")),
     # Whole-number domains.
     ("gt(latency, 2.5)", compare("gt", 2_500_000, "latency")),
+    ("gt(latency, .5)", compare("gt", 500_000, "latency")),
+    ("gt(latency, '5.')", compare("gt", 5_000_000, "latency")),
     ('gt(latency, "2.5")', compare("gt", 2_500_000, "latency")),
     ('gt(latency, "1.5ms")', compare("gt", 1_500, "latency")),
     ('gt(latency, "0.1m")', compare("gt", 6_000_000, "latency")),

@@ -86,7 +86,7 @@ FEEDBACK_TABLE = [
     ("eq(feedback_score, 1)", {"k 1", "k 0 and 1", "other"}),
     ("neq(feedback_key, 'k')", {"other", "low and high", "nothing"}),
     # Several positive value tests without a key speak about one record.
-    ("and(gte(feedback_score, 0.5), lt(feedback_score, 0.9))", set()),
+    ("and(gte(feedback_score, .5), lt(feedback_score, 0.9))", set()),
     ("and(gt(feedback_score, 0), lt(feedback_score, 0.9))", {"low and high"}),
     # One is met by a record of the key, and no record of the key is excluded.
     ("and(eq(feedback_key, 'k'), gte(feedback_score, 0), neq(feedback_score, 1))", {"k 0"}),

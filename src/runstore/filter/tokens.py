@@ -17,7 +17,8 @@ from runstore.limits import FILTER_TOKENS_MAX
 TOKEN = re.compile(
     r"""\s* (?:
     (?P<name>     [^\W\d]\w*)
-  | (?P<number>   (?>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) (?![\w:+-]))
+  | (?P<number>   (?>[+-]?(?:[0-9]+(?:\.[0-9]+|\.(?!\w))?|(?<!\w)\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+                  (?![\w:+-]))
   | (?P<string>   "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
   | (?P<punct>    [(),.\[\]])
   | (?P<operator> [=!<>]=? | && | \|\| | [:&|~])   # of other languages, to say so
@@ -26,7 +27,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_NO_NUMBER = re.compile(r"[+-]?[0-9][\w:.+-]*[\w:+-]")  # 1s, 2024-01-01
+_NO_NUMBER = re.compile(r"[+-]?\.?[0-9][\w:.+-]*[\w:+-]")  # 1s, 2024-01-01
 _ESCAPE = re.compile(
     r"""\\(?: x(?P<x>[0-9a-fA-F]{2}) | u(?P<u>[0-9a-fA-F]{4}) | U(?P<U>[0-9a-fA-F]{8})
         | (?P<octal>[0-3][0-7]{2}) | . )""",
