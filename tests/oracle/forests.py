@@ -1,5 +1,6 @@
 """Seeded forests of runs, told by messages in any order: late parents, orphans, patches first,
-repeats, runs without dotted order, traces across projects, late and early starts.
+repeats, runs without dotted order, traces whose root lies below a run of another, traces across
+projects, late and early starts.
 
 The words are those of tests/filter/strategies.py, so that random filters meet them.
 """
@@ -110,11 +111,12 @@ class Grower:
         if not tree or roll < 0.25:
             return self._root(run_id, start_us)
         if roll < 0.32:  # an orphan: its ancestors never come
-            root, parent = self._id(), self._id()
-            order = f"{segment(start_us, root)}.{segment(start_us, parent)}"
-            order = f"{order}.{segment(start_us, run_id)}"
-            return Placed(run_id, root, order, start_us, parent)
-        return self._child(run_id, random.choice(tree[-8:]), start_us)
+            above = self._child(self._id(), self._root(self._id(), start_us), start_us)
+            return self._child(run_id, above, start_us)
+        parent = random.choice(tree[-8:])
+        if roll < 0.36:  # told by who takes its parent for a root, wherever that lies
+            parent = self._root(parent.run_id, parent.start_us)
+        return self._child(run_id, parent, start_us)
 
     def _root(self, run_id: str, start_us: int | None = None) -> Placed:
         start_us = self._start_us() if start_us is None else start_us
