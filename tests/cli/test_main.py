@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_made_is_said(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert serve({"port": 0, "data": tmp_path / "file" / "data"}) == 2
-    assert "cannot make the folder" in capsys.readouterr().err
+    assert "cannot make the data folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from runstore.engine.base import Engine
 from runstore.engine.sqlite.lock import announce
 from runstore.errors import RunstoreError, StorageError
 from runstore.limits import STOP_SECONDS_MAX, SWITCH_SECONDS
@@ -25,6 +24,7 @@ from runstore.server.logs import configure_logs
 from runstore.server.protocol import BoundedHttp
 from runstore.settings import Settings, SettingsError, settings_from
 from runstore.store.keys import read_keys
+from runstore.store.opening import open_engine
 
 BACKLOG = 1_024  # connections the kernel holds while we are busy
 
@@ -90,24 +90,12 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
 
 
 def _open_app(settings: Settings) -> Starlette:
-    engine = open_engine(settings)
+    engine = open_engine(settings.data, settings.prices)
     try:
         return create_app(settings, engine)
     except BaseException:
         engine.close()
         raise
-
-
-def open_engine(settings: Settings) -> Engine:
-    """The embedded engine over the folder. Raises StorageError."""
-    from runstore.engine.sqlite.engine import SqliteEngine
-    from runstore.model.prices import Prices
-
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make the folder {settings.data}: {error}") from error
-    return SqliteEngine(settings.data, Prices.load(settings.prices))
 
 
 def local_url(settings: Settings, port: int) -> str:

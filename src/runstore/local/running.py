@@ -6,10 +6,9 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from runstore.engine.sqlite.engine import SqliteEngine
-from runstore.model.prices import Prices
 from runstore.server.app import create_app
 from runstore.settings import folder_settings
+from runstore.store.opening import open_engine
 
 # A library does not write to stderr by itself: errors reach the caller anyway.
 logging.getLogger("runstore").addHandler(logging.NullHandler())
@@ -47,7 +46,7 @@ class RunningApp:
 async def open_app(folder: Path, *, read_only: bool) -> RunningApp:
     """Raises FolderBusy and StorageError when it is to write; to read, requests raise them."""
     settings = folder_settings(folder)
-    engine = SqliteEngine(folder, Prices.load(settings.prices), read_only=read_only)
+    engine = open_engine(folder, settings.prices, read_only=read_only)
     try:
         running = RunningApp(create_app(settings, engine, in_process=True))
     except BaseException:

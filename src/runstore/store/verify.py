@@ -15,6 +15,7 @@ from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.verify import verify_database
 from runstore.sql.sqlite.codec import Codec
 from runstore.store.blobs import BLOBS, INCOMING, SHA256, content_path
+from runstore.store.opening import refuse_emptied
 from runstore.store.signing import SECRET, SECRET_BYTES
 
 _NAMED = "SELECT sha256, size, min(lower(hex(run_id))) FROM attachments GROUP BY sha256, size"
@@ -33,6 +34,7 @@ def verify_folder(folder: Path, *, fast: bool = False) -> Iterator[Findings]:
 
     Raises FolderNotFound, StorageError for what cannot be opened at all.
     """
+    refuse_emptied(folder)
     yield from verify_database(folder, fast=fast)
     readers = GuestReaders(folder / DATABASE, Codec())
     try:
