@@ -9,7 +9,7 @@ import msgspec
 
 from runstore.engine.memory_group import groups_of
 from runstore.filter.match import matches
-from runstore.filter.tree import And, Entries, Node, Not, Or
+from runstore.filter.tree import Entries, Node, leaves_of
 from runstore.model.aggregate import RunFigures, largest_groups, newest_first
 from runstore.model.facts import Facts
 from runstore.model.feedback import Feedback, FeedbackQuery
@@ -26,6 +26,7 @@ from runstore.plan.plan import PAYLOAD_FIELDS, RunPlan, RunScope, StatsPlan
 ALWAYS = frozenset(
     {"id", "trace_id", "dotted_order", "start_us", "status", "name", "run_type", "project_id"}
 )
+_OF_PAYLOADS = {"inputs", "outputs", "extra", "metadata"}  # families of Entries
 RUN_BYTES = 500  # about what a run takes in an answer beside its payloads
 
 
@@ -146,18 +147,12 @@ class View:
 
 def _payloads_tested(scope: RunScope) -> set[str]:
     """Payloads that the conditions look into."""
-    waiting = [node for node in (scope.where, scope.root_where, scope.tree_where) if node]
-    found = set()
-    while waiting:
-        node: Node = waiting.pop()
-        match node:
-            case And(terms) | Or(terms):
-                waiting += terms
-            case Not(term):
-                waiting.append(term)
-            case Entries(family) if family in ("inputs", "outputs", "extra", "metadata"):
-                found.add("extra" if family == "metadata" else family)
-    return found
+    families = {
+        node.family
+        for node in leaves_of(scope.where, scope.root_where, scope.tree_where)
+        if isinstance(node, Entries)
+    }
+    return {"extra" if family == "metadata" else family for family in families & _OF_PAYLOADS}
 
 
 def _totals(runs: Iterable[Run]) -> dict[str, Sums]:

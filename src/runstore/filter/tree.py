@@ -19,6 +19,7 @@ ignores nothing: two texts with the same tree mean the same.
     search("two words")                      Search("all", ("two", "words"))
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -136,6 +137,20 @@ class Not:
 
 
 Node = Constant | Compare | OneOf | Present | PathPresent | Entries | Search | And | Or | Not
+
+
+def leaves_of(*nodes: Node | None) -> Iterator[Node]:
+    """What is below every and, or and not, in no order."""
+    waiting = [node for node in nodes if node is not None]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case And(terms) | Or(terms):
+                waiting += terms
+            case Not(term):
+                waiting.append(term)
+            case _:
+                yield node
 
 
 def terms_of(node: Node) -> tuple[Node, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runstore.filter.tree import And, Compare, Entries, Node, Not, Or, terms_of
+from runstore.filter.tree import Compare, Entries, leaves_of, terms_of
 from runstore.model.explanation import Explanation
 from runstore.plan.plan import EXTRA_FIELDS, PAYLOAD_FIELDS, RunPlan, RunScope, StatsPlan
 
@@ -85,13 +85,6 @@ def _is_bounded(scope: RunScope) -> bool:
 
 def _payload_scans(scope: RunScope) -> Iterator[tuple[str, str]]:
     """(like or regex, the payload it looks into)"""
-    waiting = [node for node in (scope.where, scope.root_where, scope.tree_where) if node]
-    while waiting:
-        node: Node = waiting.pop()
-        match node:
-            case And(terms) | Or(terms):
-                waiting += terms
-            case Not(term):
-                waiting.append(term)
-            case Entries(family, _, values) if family in ("inputs", "outputs"):
-                yield from ((test.op, family) for test in values if test.op in _SCANS)
+    for node in leaves_of(scope.where, scope.root_where, scope.tree_where):
+        if isinstance(node, Entries) and node.family in ("inputs", "outputs"):
+            yield from ((test.op, node.family) for test in node.values if test.op in _SCANS)

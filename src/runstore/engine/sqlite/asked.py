@@ -31,6 +31,7 @@ class Asked:
     steps: list[str] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     estimate: int | None = None  # of the runs wanted in all; None: not sampled
+    share_read: float | None = None  # what walks.share_read found
     met: dict[str, list[bytes]] = field(default_factory=dict)  # by which traces a filter is met
     probing: Probing = field(init=False)
     _known: tuple[Lookup | None] | None = None

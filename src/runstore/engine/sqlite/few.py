@@ -51,8 +51,8 @@ def _looked_up(asked: Asked) -> Candidates | None:
     rids = asked.probing.few(expression, limit, in_projects=True)
     share = asked.probing.shares.get(expression)
     if share is not None:
-        ((newest,),) = asked.connection.all(select.newest_rid())
-        asked.estimate = round(share * asked.probing.share_here(expression) * newest)
+        here = asked.probing.share_here(expression)
+        asked.estimate = round(share * here * asked.probing.newest_rid())
     if rids is None:
         asked.steps.append(f"the inverted index finds more than {limit} runs")
         return None

@@ -35,6 +35,7 @@ class Probing:
     matches: dict[Expression, str] = field(default_factory=dict)  # as `few` came to ask
     newest: dict[str, list[int]] = field(default_factory=dict)  # hits, by what was asked
     shares: dict[Expression, float] = field(default_factory=dict)  # hits to a run, in all
+    _newest_rid: int | None = None
     _here: dict[str, float] = field(default_factory=dict)
     _words: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     _resolved: dict[Expression, Expression | None] = field(default_factory=dict)
@@ -51,6 +52,11 @@ class Probing:
         if found is None:
             found = self._words[prefix, limit] = self.connection.words(prefix, limit)
         return found
+
+    def newest_rid(self) -> int:
+        if self._newest_rid is None:
+            ((self._newest_rid,),) = self.connection.all(select.newest_rid())
+        return self._newest_rid or 0
 
     def in_projects(self, expression: Expression) -> Expression:
         if self.pids is None or set(self.pids) == set(self.all_pids):
@@ -87,7 +93,7 @@ class Probing:
         rids = self._rids(match, FIRST_CANDIDATES, newest=True)
         if len(rids) == FIRST_CANDIDATES:
             self.newest[match] = rids
-            ((newest,),) = self.connection.all(select.newest_rid())
+            newest = self.newest_rid()
             self.shares[expression] = share = len(rids) / (newest - rids[-1] + 1)
             if share * newest > SURELY_COMMON * limit:
                 return None

@@ -150,7 +150,13 @@ def _share_walked(asked: Asked) -> float:
 
 
 def share_read(asked: Asked) -> float:
-    """Reads for each run that the cheaper of both walks passes."""
+    """Reads for each run that the cheaper of both walks passes. Sampled once a query."""
+    if asked.share_read is None:
+        asked.share_read = _share_read(asked)
+    return asked.share_read
+
+
+def _share_read(asked: Asked) -> float:
     expression, walked = asked.expression(), _share_walked(asked)
     found = None if expression is None else _share_found(asked, expression)
     nodes = asked.trace_nodes()
