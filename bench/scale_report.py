@@ -37,6 +37,7 @@ Written by `python -m bench.scale --write-docs`, one size at a time; do not edit
 same 30 days, so a store ten times as large is ten times as dense: what a query has to pass over
 grows, what it answers does not. Milliseconds at the engine, warm (every question was asked once
 before), without payloads: p50 / p95.
+Ingest over HTTP is of 60,000 runs, after 20,000 that warm the server up.
 `target` is for 10 million runs. `growth` is the p50 of the largest size over that of the smallest.
 
 Machine: {machine}.
