@@ -188,11 +188,15 @@ def test_figures_are_shown(say: Say, place: Place) -> None:
     said = say("stats", "-p", APP, "-t", place.target)
     figures = dict(row for row in said.rows if len(row) == 2)
     assert figures["run_count"] == "5"
+    assert "run_facets" not in figures, "there are none"
+    as_csv = say("stats", "-p", APP, "-o", "csv", "-t", place.target).out
+    assert "run_facets," in as_csv
     by_type = say("stats", "-p", APP, "-g", "run_type", "-o", "csv", "-t", place.target).out
     rows = {row["group"]: row for row in csv.DictReader(io.StringIO(by_type))}
     assert rows["chain"]["run_count"] == "3"
     (whole,) = json.loads(say("stats", "-p", APP, "-o", "json", "-t", place.target).out)
     assert whole["run_count"] == 5
+    assert "run_facets" in whole
     few = say("stats", "-p", APP, "--select", "run_count", "-o", "jsonl", "-t", place.target).out
     assert json.loads(few) == {"run_count": 5}
 

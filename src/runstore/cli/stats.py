@@ -1,6 +1,5 @@
 """`runstore stats`: options of get_run_stats -> figures on stdout."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -54,7 +53,7 @@ def show_stats(
     columns: list[Column[dict[str, Any]]]
     if group_by is None:
         figures = [{"figure": name, "value": value} for name, value in found.items()]
-        if sys.stdout.isatty():  # people care for what is there
+        if output == "table":  # people care for what is there
             figures = [one for one in figures if one["value"] not in (None, [], {})]
         columns = [
             Column("figure", lambda row: row["figure"]),
