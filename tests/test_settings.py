@@ -31,6 +31,19 @@ HASH = key_hash("secret")
         ({"RUNSTORE_QUERY_ROWS": "1"}, {}, Settings(query_rows=1)),
         ({"RUNSTORE_QUERY_PAYLOAD_MIB": "8192"}, {}, Settings(query_payload_mib=8192)),
         ({"RUNSTORE_QUERY_MEMORY_MIB": "64"}, {}, Settings(query_memory_mib=64)),
+        (
+            {
+                "RUNSTORE_QUERY_MODEL_URL": " http://127.0.0.1:11434/v1 ",
+                "RUNSTORE_QUERY_MODEL_NAME": "small",
+                "RUNSTORE_QUERY_MODEL_KEY": "secret",
+            },
+            {},
+            Settings(
+                query_model_url="http://127.0.0.1:11434/v1",
+                query_model_name="small",
+                query_model_key="secret",
+            ),
+        ),
         ({"RUNSTORE_API_KEYS": " secret ,"}, {}, Settings(api_key_hashes=(HASH,))),
         ({"RUNSTORE_API_KEY_HASHES": HASH.upper()}, {}, Settings(api_key_hashes=(HASH,))),
     ],
@@ -59,6 +72,31 @@ def test_settings_come_from(
 def test_a_setting_that_means_nothing_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         settings_from({}, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"URL": "http://h/v1"}, "RUNSTORE_QUERY_MODEL_NAME"),
+        ({"NAME": "small"}, "RUNSTORE_QUERY_MODEL_URL"),
+        ({"KEY": "secret"}, "RUNSTORE_QUERY_MODEL_URL"),
+        ({"URL": "h/v1", "NAME": "small"}, "RUNSTORE_QUERY_MODEL_URL"),
+        ({"URL": "http://h:port/v1", "NAME": "small"}, "RUNSTORE_QUERY_MODEL_URL"),
+        ({"URL": "http://h/v1", "NAME": "small", "KEY": "a\nb"}, "RUNSTORE_QUERY_MODEL_KEY"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_said_at_the_start(
+    environment: dict[str, str], named: str
+) -> None:
+    given = {f"RUNSTORE_QUERY_MODEL_{name}": value for name, value in environment.items()}
+    with pytest.raises(SettingsError, match=named):
+        settings_from({}, given)
+    with pytest.raises(SettingsError, match=named):
+        folder_settings(Path("/d"), given)
+
+
+def test_the_key_of_a_model_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(query_model_key="secret"))
 
 
 def test_a_wrong_hash_is_not_repeated_in_the_error() -> None:

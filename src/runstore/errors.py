@@ -13,6 +13,8 @@ RunstoreError
 ├── TooLarge              413  names the limit and its value
 ├── Overloaded            429  come back after `retry_after_s`
 ├── UnexpectedAnswer      502  what a server answered is not what it should be
+├── NotTranslated         502  the model made no valid filter of `query`
+├── ModelUnavailable      503  the model that translates `query` does not answer
 ├── ConnectionFailed      503  the server cannot be reached, or the connection broke
 ├── RequestTimeout        504  no answer came in the time allowed
 ├── QueryBudgetExceeded   503  a query that ran past its time
@@ -64,7 +66,8 @@ class FilterError(InvalidRequest):
     """A filter that means nothing we can serve. `at` is inside `text` or just past its end.
 
     `hint` is what to write instead, `allowed` the names that would do, `where` the argument that
-    held the text: "filter", "trace_filter", "tree_filter" or "search_filter".
+    held the text: "filter", "trace_filter", "tree_filter", "search_filter"; "query" for what a
+    model made of it.
     """
 
     code = "filter_invalid"
@@ -187,6 +190,20 @@ class UnexpectedAnswer(RunstoreError):
 
     code = "unexpected_answer"
     status = 502
+
+
+class NotTranslated(RunstoreError):
+    """Not retryable: at temperature 0 the model says the same again."""
+
+    code = "query_not_translated"
+    status = 502
+
+
+class ModelUnavailable(RunstoreError):
+    """Not retryable by itself: somebody waits, and four attempts may be four long waits."""
+
+    code = "model_unavailable"
+    status = 503
 
 
 class ConnectionFailed(RunstoreError):

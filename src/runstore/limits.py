@@ -30,9 +30,18 @@ PAGE_PAUSE_SECONDS = 0.0001  # after DEFERRED_RUNS of a page, for whoever waits 
 SEND_BYTES = 256 * 1024  # of a large answer, handed to its connection before others' turn
 SWITCH_SECONDS = 0.001  # a thread that waits for the GIL gets it so soon; Python's own are 5 ms
 TRACES_DELETED_MAX = 1_000  # traces in one POST /runs/delete; each is a search of its own
-CURSOR_CHARS_MAX = 1_024  # characters of a cursor; ours have 51, longer text need not be decoded
+CURSOR_CHARS_MAX = 2_048  # characters of a cursor; ours have 51, or 1,422 with a translation
 STATS_GROUPS_MAX = 1_000  # groups in one answer of POST /runs/stats
 IDS_MAX = 100_000  # ids in one query
+
+# Translations of `query` by a model.
+QUERY_MODEL_CHARS_MAX = 2_000  # of a question; each is paid for
+QUERY_MODEL_SECONDS_MAX = 15.0  # for a translation, its second attempt included; past it 503
+QUERY_MODEL_REQUESTS_MAX = 8  # translations under way; past it 429
+QUERY_MODEL_ANSWER_BYTES_MAX = 64 * 1024  # of one answer of the model; a filter takes 500
+QUERY_MODEL_FILTER_BYTES_MAX = 1_024  # of a translation: cursors hold it, and go into headers
+TRANSLATIONS_KNOWN_MAX = 1_000  # the newest, not asked for again; 1 KB each
+TRANSLATION_SECONDS = 60  # and not longer: "the last hour" moves on
 
 # Ingest.
 BODY_BYTES_MAX = 64 * MIB  # one request as it arrives; the SDK sends up to 20 MiB

@@ -4,6 +4,7 @@ What is said on the command line wins over the environment, the environment over
 Source of the table in docs/operations.md.
 """
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from runstore.errors import InvalidRequest
 from runstore.limits import (
@@ -54,6 +56,9 @@ class Settings:
     query_rows: int = QUERY_ROWS_MAX
     query_payload_mib: int = QUERY_PAYLOAD_BYTES_MAX // MIB
     query_memory_mib: int = QUERY_MEMORY_BYTES_MAX // MIB
+    query_model_url: str | None = None  # OpenAI-compatible; None: `query` is full text
+    query_model_name: str | None = None
+    query_model_key: str | None = dataclasses.field(default=None, repr=False)
     insecure: bool = False  # beyond loopback without keys
 
     @property
@@ -98,6 +103,7 @@ def settings_from(
     if value := read.get("RUNSTORE_PAGE_PROCESSES"):
         fields["page_processes"] = _count("RUNSTORE_PAGE_PROCESSES", value, 1)
     fields.update(_numbers(read, "ingest_queue_mib", *_BUDGET))
+    fields.update(_query_model(read))
     fields["insecure"] = read.get("RUNSTORE_INSECURE", "").strip().lower() not in _FALSE
     fields["api_key_hashes"] = _hashes(read)
     fields.update((field, value) for field, value in said.items() if value is not None)
@@ -109,12 +115,12 @@ def settings_from(
 
 
 def folder_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Of a folder opened in this process, where nobody listens: the prices and what a query may
-    cost are asked for. Raises SettingsError."""
+    """Of a folder opened in this process, where nobody listens: the prices, what a query may cost
+    and who translates it are asked for. Raises SettingsError."""
     read = os.environ if environment is None else environment
     prices = read.get("RUNSTORE_PRICES")
     settings = Settings(data=folder, prices=Path(prices) if prices else None, ingest_processes=0)
-    return replace(settings, **_numbers(read, *_BUDGET))
+    return replace(settings, **_numbers(read, *_BUDGET), **_query_model(read))
 
 
 def _numbers(read: Mapping[str, str], *names: str) -> dict[str, Any]:
@@ -129,6 +135,34 @@ def _numbers(read: Mapping[str, str], *names: str) -> dict[str, Any]:
             raise SettingsError(f"{name} is {text!r}, not a whole number from 1 up")
         found[field] = number
     return found
+
+
+def _query_model(read: Mapping[str, str]) -> dict[str, Any]:
+    names = ("query_model_url", "query_model_name", "query_model_key")
+    given = {field: read.get(f"RUNSTORE_{field.upper()}", "").strip() for field in names}
+    found: dict[str, Any] = {field: text for field, text in given.items() if text}
+    if not found:
+        return {}
+    if "query_model_url" not in found or "query_model_name" not in found:
+        raise SettingsError("RUNSTORE_QUERY_MODEL_URL and RUNSTORE_QUERY_MODEL_NAME go together")
+    if not _is_http(found["query_model_url"]):
+        raise SettingsError(
+            "RUNSTORE_QUERY_MODEL_URL is not the http or https URL of an OpenAI-compatible API,"
+            " such as http://127.0.0.1:11434/v1"
+        )
+    key = found.get("query_model_key", "")
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError("RUNSTORE_QUERY_MODEL_KEY has characters that no header may have")
+    return found
+
+
+def _is_http(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname) and port != 0
 
 
 def _count(name: str, text: str, most: int = INGEST_PROCESSES_MAX) -> int:

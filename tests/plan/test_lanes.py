@@ -32,6 +32,7 @@ def _id(value: object) -> str:
         ({"filter": 'search(inputs, "word")'}, Lane.QUICK),
         ({"filter": 'like(name, "a%")'}, Lane.QUICK),
         ({"filter": 'and(eq(name, "a"), not(regex(inputs, "a")))'}, Lane.SCANS),
+        ({"query": "words", "translation": 'like(outputs, "%a%")'}, Lane.SCANS),
         ({"tree_filter": 'like(outputs, "%a%")', "limit": 1_000}, Lane.SCANS),
         ({"filter": 'like(name, "a%")', "limit": 1_000}, Lane.PAGES),
         ({"filter": 'eq(name, "regex")'}, Lane.QUICK),

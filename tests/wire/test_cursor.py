@@ -8,7 +8,7 @@ from runstore.errors import CursorError
 from runstore.limits import CURSOR_CHARS_MAX
 from runstore.model.query import Position, RunQuery
 from runstore.model.times import START_US_MAX, START_US_MIN
-from runstore.wire.cursor import Place, decode_cursor, encode_cursor, query_hash
+from runstore.wire.cursor import Place, decode_cursor, encode_cursor, query_hash, translation_in
 
 RUN = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -22,6 +22,20 @@ def test_a_cursor_brings_its_place_back(start: int, run_id: object, backward: bo
     text = encode_cursor(place, query_hash(QUERY))
     assert decode_cursor(text, query_hash(QUERY)) == place
     assert text.replace("-", "").replace("_", "").isalnum(), "fit for a URL"
+
+
+@given(translation=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256))
+def test_a_cursor_has_the_translation_of_its_query(translation: str) -> None:
+    query = RunQuery(query="words", translation=translation)
+    text = encode_cursor(PLACE, query_hash(query), translation)
+    assert len(text) <= CURSOR_CHARS_MAX
+    assert translation_in(text) == translation
+    assert decode_cursor(text, query_hash(query)) == PLACE
+    other = encode_cursor(PLACE, query_hash(query), "not " + translation)
+    with pytest.raises(CursorError, match="belongs to another query"):
+        bound = query_hash(RunQuery(query="words", translation=translation_in(other)))
+        decode_cursor(other, bound)
+    assert translation_in(encode_cursor(PLACE, query_hash(QUERY))) is None
 
 
 # fmt: off
@@ -43,7 +57,8 @@ def test_what_may_change_from_page_to_page(changes: dict[str, Any]) -> None:
     {"parent_run_id": RUN}, {"run_type": "llm"}, {"reference_example_ids": (RUN,)},
     {"is_root": False}, {"has_error": False}, {"start_min_us": 0}, {"end_max_us": 0},
     {"filter": "eq(a, 2)"}, {"filter": None, "trace_filter": "eq(a, 1)"},
-    {"tree_filter": "eq(a, 1)"}, {"search_filter": "x"}, {"query": "x"}, {"descending": False},
+    {"tree_filter": "eq(a, 1)"}, {"search_filter": "x"}, {"query": "x"}, {"translation": "x"},
+    {"descending": False},
 ])
 # fmt: on
 def test_a_cursor_of_another_query_is_refused(changes: dict[str, Any]) -> None:

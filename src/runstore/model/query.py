@@ -39,7 +39,8 @@ class RunQuery:
     trace_filter: str | None = None
     tree_filter: str | None = None
     search_filter: str | None = None
-    query: str | None = None  # words of full text
+    query: str | None = None  # a person's words
+    translation: str | None = None  # the filter they mean; None: full text of the words
     select: frozenset[str] | None = None
     limit: int = PAGE_RUNS_DEFAULT
     descending: bool = True

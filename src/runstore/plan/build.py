@@ -58,7 +58,11 @@ def _text_terms(query: RunQuery) -> list[Node]:
         node = compile_filter(text, where)
         if node is not None:
             terms.append(node)
-    if query.query is not None and query.query.strip():
+    if query.translation is not None:
+        node = compile_filter(query.translation, "query")
+        if node is not None:
+            terms.append(node)
+    elif query.query is not None and query.query.strip():
         terms.append(search_of(query.query))
     return terms
 

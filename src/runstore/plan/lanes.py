@@ -46,4 +46,4 @@ def _lane_of_page(query: RunQuery) -> Lane:
 
 def _filters(query: RunQuery) -> list[str]:
     texts = (query.filter, query.trace_filter, query.tree_filter, query.search_filter)
-    return [text for text in texts if text]
+    return [text for text in (*texts, query.translation) if text]

@@ -5,6 +5,7 @@ Every path is also served under /api and /api/v1 (server/prefix.py).
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -36,6 +37,10 @@ from runstore.server.routes import (
 from runstore.settings import LOOPBACK, Settings
 from runstore.store.keys import KeyRing
 from runstore.store.store import Store
+from runstore.store.translation import Translator
+
+if TYPE_CHECKING:
+    from runstore.server.query_model import QueryModel
 
 # fmt: off
 ROUTES = [
@@ -92,6 +97,7 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     processes = None
     if preparer is not None and settings.ingest_process_count:
         processes = IngestProcesses(preparer, settings.data, settings.ingest_process_count)
+    model = _query_model(settings)
     metrics.watch_tails(lambda: store.tails.count)
     opener = None if in_process or not settings.has_page_process else engine.opener()
     pages = None if opener is None else PageProcess(opener, settings.data)
@@ -105,6 +111,8 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
             await processes.close()
         if pages is not None:
             await anyio.to_thread.run_sync(pages.close)
+        if model is not None:
+            await model.close()
         if in_process:
             store.close()  # perhaps at the interpreter's end, when no thread starts any longer
         else:
@@ -126,7 +134,18 @@ def create_app(settings: Settings, engine: Engine, *, in_process: bool = False) 
     app.state.metrics = metrics
     app.state.processes = processes
     app.state.pages = pages
+    app.state.translator = None if model is None else Translator(model.ask, store.clock)
     return app
+
+
+def _query_model(settings: Settings) -> "QueryModel | None":
+    if settings.query_model_url is None:
+        return None
+    from runstore.server.query_model import QueryModel  # an HTTP client, which few servers need
+
+    return QueryModel(
+        settings.query_model_url, settings.query_model_name or "", settings.query_model_key
+    )
 
 
 def query_budget(settings: Settings) -> Budget:

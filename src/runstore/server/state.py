@@ -8,6 +8,7 @@ from runstore.server.metrics import Metrics
 from runstore.server.page_process import PageProcess
 from runstore.server.processes import IngestProcesses
 from runstore.store.store import Store
+from runstore.store.translation import Translator
 
 
 def store_of(request: Request) -> Store:
@@ -20,6 +21,11 @@ def metrics_of(request: Request) -> Metrics:
 
 def pages_of(request: Request) -> PageProcess | None:
     return cast("PageProcess | None", request.app.state.pages)
+
+
+def translator_of(request: Request) -> Translator | None:
+    """None: words of `query` are full text."""
+    return cast("Translator | None", request.app.state.translator)
 
 
 def processes_of(request: Request) -> IngestProcesses | None:

@@ -10,7 +10,7 @@ import orjson
 
 from runstore.limits import DEFERRED_RUNS
 from runstore.model.feedback import Feedback
-from runstore.model.query import Page, Position
+from runstore.model.query import Page, Position, RunQuery
 from runstore.model.run import Run
 from runstore.model.usage import usd_text
 from runstore.wire.cursor import Place, encode_cursor
@@ -70,7 +70,7 @@ def page_parts(
     rest = {
         "cursors": cursors(page, asked),
         "search_cursors": None,
-        "parsed_query": parsed_query(asked.query.query),
+        "parsed_query": parsed_query(asked.query),
     }
     template = RunTemplate(asked.select, page, attachment_url)
     pieces = [b'{"runs":[']
@@ -99,15 +99,18 @@ def cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
         first, last = page.runs[0], page.runs[-1]
         if page.has_next and asked.with_next:
             place = Place(Position(last.start_us, last.id), False)
-            following = encode_cursor(place, asked.query_hash)
+            following = encode_cursor(place, asked.query_hash, asked.query.translation)
         if page.has_previous and asked.with_previous:
             place = Place(Position(first.start_us, first.id), True)
-            previous = encode_cursor(place, asked.query_hash)
+            previous = encode_cursor(place, asked.query_hash, asked.query.translation)
     return {"next": following, "prev": previous}
 
 
-def parsed_query(words: str | None) -> str | None:
+def parsed_query(query: RunQuery) -> str | None:
     """The filter that `query` became."""
+    words = query.query
+    if query.translation is not None:
+        return query.translation
     return None if words is None else f"search({orjson.dumps(words).decode()})"
 
 

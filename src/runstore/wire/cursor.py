@@ -1,8 +1,12 @@
 """Opaque cursor text ⇄ a place in the order of runs. Knows no HTTP, no storage.
 
-    text    base64url without padding of: version, direction, start_us, run id, query, check
-    sizes   1 + 1 + 8 + 16 + 8 + 4 bytes, numbers big-endian
+    text    base64url without padding of: version, direction, start_us, run id, query,
+            translation, check
+    sizes   1 + 1 + 8 + 16 + 8 + any + 4 bytes, numbers big-endian
     query   BLAKE2b-64 of the query's restrictions and order: a cursor is of no use with another
+    translation
+            UTF-8 of the filter a model made of the query's words, or nothing: all pages are of one
+            filter, whatever the model says by now
     check   CRC-32 of all before it: tells a damaged cursor from one of another query
 
 Nothing in it is secret: it grants no more than its query does.
@@ -48,7 +52,7 @@ def query_hash(query: RunQuery) -> bytes:
     return hashlib.blake2b(orjson.dumps(restrictions), digest_size=8).digest()
 
 
-def encode_cursor(place: Place, query: bytes) -> str:
+def encode_cursor(place: Place, query: bytes, translation: str | None = None) -> str:
     """`query` is from `query_hash`."""
     position, backward = place
     raw = _LAYOUT.pack(
@@ -58,13 +62,22 @@ def encode_cursor(place: Place, query: bytes) -> str:
         id_to_bytes(position.run_id),
         query,
     )
+    raw += (translation or "").encode()
     return base64.urlsafe_b64encode(raw + _CHECK.pack(zlib.crc32(raw))).rstrip(b"=").decode()
+
+
+def translation_in(text: str) -> str | None:
+    """Of the query that a cursor is of. Raises CursorError."""
+    try:
+        return _unpacked(text)[_LAYOUT.size :].decode() or None
+    except UnicodeDecodeError:
+        raise _damaged() from None
 
 
 def decode_cursor(text: str, query: bytes) -> Place:
     """Raises CursorError, which says what to do instead."""
     raw = _unpacked(text)
-    version, direction, start_us, run_id, of_query = _LAYOUT.unpack(raw)
+    version, direction, start_us, run_id, of_query = _LAYOUT.unpack_from(raw)
     if version != _VERSION or direction not in (_FORWARD, _BACKWARD):
         raise CursorError("the cursor is of another version of Runstore; ask without it")
     if of_query != query:
@@ -76,16 +89,20 @@ def decode_cursor(text: str, query: bytes) -> Place:
 
 
 def _unpacked(text: str) -> bytes:
-    damaged = CursorError("the cursor is damaged; send it as it came, or ask without it")
+    damaged = _damaged()
     if len(text) > CURSOR_CHARS_MAX or not text.isascii():
         raise damaged
     try:
         whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
         raise damaged from None
-    if len(whole) != _LAYOUT.size + _CHECK.size:
+    if len(whole) < _LAYOUT.size + _CHECK.size:
         raise damaged
-    raw, check = whole[: _LAYOUT.size], whole[_LAYOUT.size :]
+    raw, check = whole[: -_CHECK.size], whole[-_CHECK.size :]
     if _CHECK.pack(zlib.crc32(raw)) != check:
         raise damaged
     return raw
+
+
+def _damaged() -> CursorError:
+    return CursorError("the cursor is damaged; send it as it came, or ask without it")

@@ -22,7 +22,7 @@ class DeferredPage:
         self, page: Page, asked: RunQueryBody, attachment_url: AttachmentUrl | None
     ) -> None:
         self.cursors: Mapping[str, str | None] = cursors(page, asked)
-        self.parsed_query = parsed_query(asked.query.query)
+        self.parsed_query = parsed_query(asked.query)
         self._page = page
         self._select = asked.select
         self._attachment_url = attachment_url

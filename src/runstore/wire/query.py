@@ -19,7 +19,7 @@ from runstore.limits import (
 from runstore.model.query import RunQuery
 from runstore.model.run import RUN_TYPES
 from runstore.wire.body import decode_object
-from runstore.wire.cursor import decode_cursor, query_hash
+from runstore.wire.cursor import decode_cursor, query_hash, translation_in
 from runstore.wire.names import DEFAULT, SELECTABLE, domain_select
 from runstore.wire.values import shown, to_bool, to_id, to_ids, to_int, to_text, to_us, to_word
 
@@ -99,8 +99,10 @@ def decode_run_query(body: bytes) -> RunQueryBody:
         limit=_limit(fields),
         descending=fields.get("order", _order) != "asc",
     )
-    bound = query_hash(query)
     cursor = fields.text("cursor")
+    if cursor is not None:
+        query.translation = translation_in(cursor)
+    bound = query_hash(query)
     if cursor is not None:
         query.after, query.backward = decode_cursor(cursor, bound)
     with_next = not fields.flag("skip_pagination")
@@ -112,6 +114,12 @@ def decode_run_query(body: bytes) -> RunQueryBody:
         with_next=with_next,
         with_previous=with_next and not fields.flag("skip_prev_cursor"),
     )
+
+
+def with_translation(asked: RunQueryBody, translation: str) -> RunQueryBody:
+    """Asked for without a cursor: those of its pages have the translation in them."""
+    query = replace(asked.query, translation=translation)
+    return replace(asked, query=query, query_hash=query_hash(query))
 
 
 def decode_restrictions(fields: Fields, *, needs_scope: bool = True) -> RunQuery:

@@ -37,6 +37,10 @@ _HEADERS: Final[dict[str, Json]] = {
         "description": "how many runs are in the page",
     },
     "Runstore-Next-Cursor": {"schema": TEXT, "description": "as in the page's cursors"},
+    "Runstore-Parsed-Query": {
+        "schema": TEXT,
+        "description": "the filter a model made of query; what no header may have is %-encoded",
+    },
     "X-Pagination-Total": {
         "schema": {"type": "integer", "minimum": 0},
         "required": True,

@@ -13,7 +13,9 @@ from runstore.errors import (
     CursorError,
     FilterError,
     InvalidRequest,
+    ModelUnavailable,
     NotFound,
+    NotTranslated,
     Overloaded,
     QueryBudgetExceeded,
     QueryTooCostly,
@@ -71,6 +73,8 @@ _LIST: Final[Errors] = (SchemaError, Overloaded, *_COST, *_STORE)
 _FILTERED: Final[Errors] = (*_BODY, FilterError, Overloaded, *_COST, *_STORE)
 _QUERY: Final[Errors] = (*_FILTERED, CursorError)
 
+_TRANSLATED: Final[Errors] = (NotTranslated, ModelUnavailable)
+
 _TAKEN: Final = {202: Answer("Taken"), 422: Answer("NothingTaken")}
 _EVENTS: Final = {200: Answer("", "text/event-stream", headers=("Runstore-Ignored",))}
 _LAST_EVENT: Final = {"Last-Event-ID": asked.TAIL["cursor"]}
@@ -104,7 +108,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("POST", "/runs/query"): Operation(
         id="queryRuns", tag="runs", summary="Find runs, a page at a time.",
         body="RunQuery", answers=_asked("Page", "Runstore-Runs", "Runstore-Next-Cursor"),
-        errors=_QUERY,
+        errors=(*_QUERY, *_TRANSLATED),
         links={
             "a run": Link("readRun", {"id": "$response.body#/runs/0/id"}),
             "its trace": Link("queryRuns", body={"trace": "$response.body#/runs/0/trace_id"}),
@@ -114,10 +118,12 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         body="RunQuery", answers={200: Answer("Validity")}, errors=(*_BODY, Overloaded)),
     ("POST", "/runs/query/explain"): Operation(
         id="explainQuery", tag="runs", summary="Run a query, and say how it went.",
-        body="RunQuery", answers=_asked("Explanation"), errors=_QUERY),
+        body="RunQuery", answers=_asked("Explanation"),
+        errors=(*_QUERY, *_TRANSLATED)),
     ("POST", "/runs/stats"): Operation(
         id="countUpRuns", tag="runs", summary="Figures over runs, in one or by group.",
-        body="StatsQuery", answers=_asked("StatsOrGroups"), errors=_FILTERED),
+        body="StatsQuery", answers=_asked("StatsOrGroups", "Runstore-Parsed-Query"),
+        errors=(*_FILTERED, *_TRANSLATED)),
     ("POST", "/runs/delete"): Operation(
         id="deleteTraces", tag="runs", summary="Delete whole traces.",
         body="Traces", answers={200: Answer("Deleted")}, errors=_WRITE),

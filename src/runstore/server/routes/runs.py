@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,7 +17,7 @@ from runstore.limits import (
     QUERY_BODY_BYTES_MAX,
     TRACES_DELETED_MAX,
 )
-from runstore.model.query import Page
+from runstore.model.query import Page, RunQuery
 from runstore.model.run import Attachment
 from runstore.server.body import path_id, read_body
 from runstore.server.disconnect import while_connected
@@ -24,24 +25,25 @@ from runstore.server.hand_over import PageResponse, takes_page
 from runstore.server.page_answer import answering
 from runstore.server.parts import PartsResponse
 from runstore.server.problems import JSON
-from runstore.server.state import pages_of, store_of
+from runstore.server.state import pages_of, store_of, translator_of
 from runstore.wire.answer import AttachmentUrl, encode_run
 from runstore.wire.body import decode_object
 from runstore.wire.deferred import DeferredPage
 from runstore.wire.explain import encode_explained
 from runstore.wire.names import DEFAULT, SERIALIZED, domain_select
 from runstore.wire.params import Params
-from runstore.wire.query import Fields, decode_run_query
+from runstore.wire.query import Fields, RunQueryBody, decode_run_query, with_translation
 from runstore.wire.stats import decode_stats_query, encode_stats
 from runstore.wire.values import to_bool, to_id
 
 Asked = TypeVar("Asked")
+_PLAIN = "".join(chr(code) for code in range(33, 127) if code != ord("%")) + " "
 READ_SELECT = DEFAULT | {"s3_urls"}
 
 
 async def query_runs(request: Request) -> Response:
     """POST /runs/query -> 200 {"runs": [...], "cursors": {"next", "prev"}, ...}"""
-    asked = await _decoded(request, decode_run_query)
+    asked = await _asked(request)
     runs, url = store_of(request).runs, attachment_urls(request)
     headers = ignored_header(asked.ignored)
     if takes_page(request):
@@ -81,6 +83,11 @@ async def read_run(request: Request) -> Response:
 async def count_up_runs(request: Request) -> Response:
     """POST /runs/stats -> 200 {figure: value}, or with group_by {group: {figure: value}}"""
     asked = await _decoded(request, decode_stats_query)
+    headers = ignored_header(asked.ignored)
+    translation = await _translation(request, asked.query)
+    if translation is not None:
+        asked.query.translation = translation
+        headers["Runstore-Parsed-Query"] = quote(translation, safe=_PLAIN)
     stats = store_of(request).runs.stats(
         asked.query,
         group_by=asked.group_by,
@@ -89,7 +96,7 @@ async def count_up_runs(request: Request) -> Response:
         groups=asked.groups,
     )
     answer = encode_stats(await while_connected(request, stats), asked)
-    return Response(answer, headers=ignored_header(asked.ignored), media_type=JSON)
+    return Response(answer, headers=headers, media_type=JSON)
 
 
 async def validate_query(request: Request) -> Response:
@@ -115,7 +122,7 @@ async def validate_query(request: Request) -> Response:
 
 async def explain_query(request: Request) -> Response:
     """POST /runs/query/explain -> 200 {"filter", "steps", "indexes", "rows_read", "hints", ...}"""
-    asked = await _decoded(request, decode_run_query)
+    asked = await _asked(request)
     told = await while_connected(request, store_of(request).runs.explain(asked.query))
     return Response(encode_explained(told), headers=ignored_header(asked.ignored), media_type=JSON)
 
@@ -140,6 +147,23 @@ def ignored_header(names: tuple[str, ...]) -> dict[str, str]:
     """Body fields that had no effect: a misspelt restriction widens a query silently otherwise."""
     shown = ", ".join(name for name in names if name.isascii() and name.isprintable())
     return {"Runstore-Ignored": shown[:1_000]} if shown else {}
+
+
+async def _asked(request: Request) -> RunQueryBody:
+    """With what a model makes of the words of a first page; a cursor has it in it."""
+    asked = await _decoded(request, decode_run_query)
+    if asked.query.after is not None:
+        return asked
+    translation = await _translation(request, asked.query)
+    return asked if translation is None else with_translation(asked, translation)
+
+
+async def _translation(request: Request, query: RunQuery) -> str | None:
+    """None: nothing is to be translated, or nobody is there who does."""
+    translator = translator_of(request)
+    if translator is None or query.query is None:
+        return None
+    return await while_connected(request, translator.translate(query.query))
 
 
 async def _decoded(request: Request, decode: Callable[[bytes], Asked]) -> Asked:

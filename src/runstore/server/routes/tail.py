@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from runstore.errors import RunstoreError
+from runstore.errors import InvalidRequest, RunstoreError
 from runstore.limits import QUERY_BODY_BYTES_MAX
 from runstore.server.body import read_body
 from runstore.server.routes.runs import attachment_urls, ignored_header
-from runstore.server.state import store_of
+from runstore.server.state import store_of, translator_of
 from runstore.store.tails import Tail
 from runstore.wire.answer import AttachmentUrl
 from runstore.wire.tail import (
@@ -42,6 +42,11 @@ async def tail_runs_by_url(request: Request) -> Response:
 
 
 async def _stream(request: Request, asked: TailBody) -> Response:
+    if asked.query.query is not None and translator_of(request) is not None:
+        raise InvalidRequest(
+            "a tail takes no query where a model translates it, for the next connection's may be"
+            " another; send the parsed_query of POST /runs/query as its filter"
+        )
     tail = await store_of(request).tails.open(asked.query, asked.after)
     return _Events(tail, _events(tail, asked, attachment_urls(request)), asked.ignored)
 
