@@ -66,10 +66,20 @@ class Asked:
         return self.engine.count_runs(build_scope(RunQuery(**query)))
 
     def stats(
-        self, group_by: str | None = None, group_path: str | None = None, **query: Any
+        self,
+        group_by: str | None = None,
+        group_path: str | None = None,
+        *,
+        percentiles: bool = False,
+        **query: Any,
     ) -> dict[str, RunStats]:
-        scope = build_scope(RunQuery(**query))
-        return self.engine.stats(StatsPlan(scope=scope, group_by=group_by, group_path=group_path))
+        plan = StatsPlan(
+            scope=build_scope(RunQuery(**query)),
+            group_by=group_by,
+            group_path=group_path,
+            percentiles=percentiles,
+        )
+        return self.engine.stats(plan)
 
     def total(self, run_number: int, name: str = "total_tokens") -> int | None:
         """A counter of the run's subtree; None: nobody reported it."""

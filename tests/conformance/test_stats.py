@@ -1,5 +1,6 @@
 """Figures against values counted by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,9 +184,62 @@ def test_figures_of_feedback_follow_runs_that_change_and_go(rated: Asked) -> Non
 
 
 def test_figures_follow_all_three_filters(loaded: Asked) -> None:
-    asked = {"filter": 'eq(run_type, "llm")', "trace_filter": "gt(latency, 3)"}
+    asked: dict[str, Any] = {"filter": 'eq(run_type, "llm")', "trace_filter": "gt(latency, 3)"}
     assert loaded.stats(tree_filter='has(tags, "y")', **asked)[""].run_count == 2
     assert loaded.stats(tree_filter='has(tags, "z")', **asked)[""].run_count == 0
+
+
+@pytest.fixture
+def spent(store: Asked) -> Asked:
+    """One trace a day: a root, and calls that used 10, 11 and 40 tokens, for as many micro-USD."""
+    for day, tokens in enumerate((10, 11, 40)):
+        start_us = T0 + day * DAY_US
+        usage = {"usage_metadata": {"input_tokens": tokens, "total_cost": tokens / 10**6}}
+        root, call = 2 * day + 1, 2 * day + 2
+        store.write(
+            create(root, start_us=start_us, run_type="chain"),
+            create(root, call, start_us=start_us, run_type="llm", outputs=usage, tags=("x",)),
+        )
+    return store
+
+
+@pytest.mark.parametrize(
+    ("query", "p50", "p99"),
+    [
+        pytest.param({}, 11, 39, id="of those that report some"),
+        pytest.param({"is_root": True}, 11, 39, id="of traces"),
+        pytest.param({"start_min_us": T0 + 1}, 26, 40, id="a half is rounded up: of 25.5"),
+        pytest.param({"end_max_us": T0 + 9 * DAY_US}, None, None, id="of no runs"),
+        pytest.param({"filter": 'has(tags, "x")'}, 11, 39, id="of what a filter finds"),
+        pytest.param({"run_type": "chain"}, None, None, id="of runs that report none"),
+    ],
+)
+def test_percentiles_of_tokens_and_costs(
+    spent: Asked, query: dict[str, Any], p50: int | None, p99: int | None
+) -> None:
+    stats = spent.stats(percentiles=True, **query)[""]
+    assert stats.usage_p50.get("total_tokens") == stats.usage_p50.get("prompt_tokens") == p50
+    assert stats.usage_p99.get("total_tokens") == stats.usage_p99.get("prompt_tokens") == p99
+    assert "completion_tokens" not in stats.usage_p50
+    plain = spent.stats(**query)[""]
+    assert plain.usage_p50 == plain.usage_p99 == {}, "they were not asked for"
+    assert replace(stats, usage_p50={}, usage_p99={}) == plain
+
+
+@pytest.mark.parametrize(("group_by", "group"), [("run_type", "llm"), ("tag", "x")])
+def test_percentiles_of_groups(spent: Asked, group_by: str, group: str) -> None:
+    stats = spent.stats(group_by, percentiles=True)[group]
+    assert stats.usage_p50["total_cost"] == PICO_PER_USD * 11 // 10**6
+    assert stats.usage_p99["total_cost"] == PICO_PER_USD * 3942 // 10**8
+
+
+def test_percentiles_follow_runs_that_change_and_go(spent: Asked) -> None:
+    usage = {"usage_metadata": {"input_tokens": 20}}
+    spent.write(patch(3, 4, outputs=usage))
+    assert spent.stats(percentiles=True)[""].usage_p50["total_tokens"] == 20
+    assert spent.stats(percentiles=True, is_root=True)[""].usage_p50["total_tokens"] == 20
+    spent.engine.delete_traces([rid(5)])
+    assert spent.stats(percentiles=True)[""].usage_p50["total_tokens"] == 15
 
 
 def test_costs_beyond_floating_point_stay_exact(store: Asked) -> None:

@@ -118,7 +118,9 @@ def same_walk(pair: Pair, query: RunQuery, pages: int = 2) -> list[str]:
 
 
 def same_stats(pair: Pair, query: RunQuery, group_by: str | None, group_path: str | None) -> None:
-    plan = StatsPlan(scope=build_scope(query), group_by=group_by, group_path=group_path)
+    plan = StatsPlan(
+        scope=build_scope(query), group_by=group_by, group_path=group_path, percentiles=True
+    )
     assert pair.other.stats(plan) == pair.memory.stats(plan), (query, group_by)
 
 

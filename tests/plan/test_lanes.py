@@ -63,3 +63,8 @@ def test_figures_by_group_read_run_after_run(
 ) -> None:
     plan = StatsPlan(scope=build_scope(RunQuery(filter=filter_text)), group_by=group_by)
     assert lane_of_stats(plan) is lane
+
+
+def test_percentiles_of_usage_read_run_after_run() -> None:
+    plan = StatsPlan(scope=build_scope(RunQuery()), percentiles=True)
+    assert lane_of_stats(plan) is Lane.SCANS

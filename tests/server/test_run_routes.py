@@ -203,6 +203,15 @@ def test_stats_count_up(loaded: TestClient) -> None:
     assert (answer.json()["run_count"], answer.json()["error_rate"]) == (3, pytest.approx(1 / 3))
 
 
+def test_percentiles_of_tokens_are_counted_where_they_are_named(client: TestClient) -> None:
+    usage = {"usage_metadata": {"input_tokens": 7}}
+    assert client.post("/runs", json=run(1, outputs=usage)).status_code == 202
+    names = ["median_tokens", "cost_p99"]
+    answer = client.post("/runs/stats", json={"trace": uid(1), "select": names})
+    assert answer.json() == {"median_tokens": 7, "cost_p99": None}
+    assert client.post("/runs/stats", json={"trace": uid(1)}).json()["median_tokens"] is None
+
+
 def test_stats_come_in_groups(loaded: TestClient) -> None:
     body = {"trace": uid(1), "group_by": {"attribute": "run_type"}, "select": ["run_count"]}
     answer = loaded.post("/runs/stats", json=body)

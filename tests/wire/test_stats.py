@@ -108,6 +108,38 @@ def test_figures_of_one_set() -> None:
     assert set(answer) == STATS_DEFAULT
 
 
+def test_percentiles_of_tokens_and_costs() -> None:
+    stats = RunStats(
+        run_count=3,
+        usage_p50={"total_tokens": 7, "prompt_tokens": 5, "total_cost": 37_500_000},
+        usage_p99={"total_tokens": 9, "total_cost": 10**12},
+    )
+    answer = json.loads(encode_stats({"": stats}, asked(select="all_token_stats")))
+    expected = {
+        "median_tokens": 7,
+        "prompt_tokens_p50": 5,
+        "completion_tokens_p50": None,
+        "tokens_p99": 9,
+        "prompt_tokens_p99": None,
+        "cost_p50": "0.0000375",
+        "cost_p99": "1",
+    }
+    assert {name: answer[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("select", "wanted"),
+    [
+        pytest.param(None, False, id="all: they are left out, for they cost much"),
+        pytest.param(["run_count", "cost_p50"], True, id="one of them"),
+        pytest.param(["all_token_stats"], True, id="those of tokens and costs"),
+        pytest.param(["all_run_stats", "latency_p99", "total_cost"], False, id="others"),
+    ],
+)
+def test_percentiles_of_usage_are_counted_where_they_are_named(select: Any, wanted: bool) -> None:
+    assert asked(select=select).percentiles is wanted
+
+
 def test_no_runs_have_figures_too() -> None:
     answer = json.loads(encode_stats({}, asked(select=["run_count", "error_rate"])))
     assert answer == {"run_count": 0, "error_rate": None}

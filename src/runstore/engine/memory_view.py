@@ -128,10 +128,12 @@ class View:
         feedback: dict[str, list[Feedback]] = {}
         for run in self.in_scope(plan.scope, account):
             facts = self._facts[run.id]
-            account.hold(FIGURE_BYTES)
+            account.hold(FIGURE_BYTES * (1 + plan.percentiles))
             for key in groups_of(facts, plan.group_by, plan.group_path):
                 account.hold(0 if key in figures else GROUP_BYTES)
-                figures.setdefault(key, RunFigures()).add_run(run, whole_trace=whole_trace)
+                figures.setdefault(key, RunFigures()).add_run(
+                    run, whole_trace=whole_trace, percentiles=plan.percentiles
+                )
                 feedback.setdefault(key, []).extend(self.feedback_of.get(run.id, ()))
         kept = [""]
         if plan.group_by:

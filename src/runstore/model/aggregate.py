@@ -17,7 +17,10 @@ from runstore.model.jsontext import decode, encode
 from runstore.model.run import JsonText, Run
 from runstore.model.stats import FeedbackStats, RunStats
 from runstore.model.times import US_PER_S
-from runstore.model.usage import Sums, add, as_sums
+from runstore.model.usage import Counters, Sums, add, as_sums
+
+RANKED_COUNTERS = ("total_tokens", "prompt_tokens", "completion_tokens", "total_cost")
+"""Counters that have percentiles."""
 
 
 class Said(NamedTuple):
@@ -141,6 +144,7 @@ class RunFigures:
     usage: Sums = field(default_factory=dict)
     latencies_us: list[int] = field(default_factory=list)
     first_tokens_us: list[int] = field(default_factory=list)  # after the run's start
+    usage_values: dict[str, list[int]] = field(default_factory=dict)  # for percentiles, if wanted
 
     def add(
         self,
@@ -165,15 +169,30 @@ class RunFigures:
         if usage:
             add(self.usage, usage)
 
-    def add_run(self, run: Run, *, whole_trace: bool) -> None:
-        """`whole_trace`: count the subtree's usage, for runs that are all roots."""
+    def add_run(self, run: Run, *, whole_trace: bool, percentiles: bool = False) -> None:
+        """`whole_trace`: count the subtree's usage, for runs that are all roots. `percentiles`: of
+        usage, too."""
+        usage = run.totals if whole_trace else as_sums(run.usage)
         self.add(
             start_us=run.start_us,
             end_us=run.end_us,
             status=run.status,
             first_token_us=run.first_token_us,
-            usage=run.totals if whole_trace else as_sums(run.usage),
+            usage=usage,
         )
+        for name in RANKED_COUNTERS if percentiles else ():
+            if name in usage:
+                self.add_usage_values(name, (usage[name][0],))
+
+    def add_usage_values(self, name: str, values: Iterable[int]) -> None:
+        """Of a counter, a value a run that reports it."""
+        self.usage_values.setdefault(name, []).extend(values)
+
+    def usage_percentiles(self, percent: int) -> Counters:
+        return {
+            name: percentile_whole(sorted(values), percent)
+            for name, values in self.usage_values.items()
+        }
 
     def stats(self, feedback: Iterable[Feedback] = ()) -> RunStats:
         latencies, first_tokens = sorted(self.latencies_us), sorted(self.first_tokens_us)
@@ -190,19 +209,27 @@ class RunFigures:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=self.last_start_us,
             usage=self.usage,
+            usage_p50=self.usage_percentiles(50),
+            usage_p99=self.usage_percentiles(99),
             feedback=feedback_stats(feedback),
         )
 
 
 def percentile_s(ordered_us: Sequence[int], percent: int) -> float | None:
     """Of ascending microseconds, in seconds; None for no value."""
-    if not ordered_us:
-        return None
-    below, rest = divmod((len(ordered_us) - 1) * percent, 100)
-    value = ordered_us[below] * 100
-    if rest:
-        value += (ordered_us[below + 1] - ordered_us[below]) * rest
-    return value / (100 * US_PER_S)
+    return _hundredfold(ordered_us, percent) / (100 * US_PER_S) if ordered_us else None
+
+
+def percentile_whole(ordered: Sequence[int], percent: int) -> int:
+    """Of ascending numbers, at least one, to the nearest whole one; a half is rounded up."""
+    return (_hundredfold(ordered, percent) + 50) // 100
+
+
+def _hundredfold(ordered: Sequence[int], percent: int) -> int:
+    """The percentile, times 100: which is a whole number."""
+    below, rest = divmod((len(ordered) - 1) * percent, 100)
+    value = ordered[below] * 100
+    return value + (ordered[below + 1] - ordered[below]) * rest if rest else value
 
 
 def group_key(value: Leaf) -> str:

@@ -6,7 +6,7 @@ Tokens and costs are the runs' own, so nothing counts twice; where only roots ar
 
 from dataclasses import dataclass, field
 
-from runstore.model.usage import Sums
+from runstore.model.usage import Counters, Sums
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,11 @@ class FeedbackStats:
 
 @dataclass(slots=True, kw_only=True)
 class RunStats:
-    """Times in seconds; percentiles are exact (linear interpolation), None without a value."""
+    """Times in seconds; percentiles are exact (linear interpolation), None without a value.
+
+    `usage_p50`, `usage_p99`: by counter, over the runs that report it, to the nearest whole token
+    or picodollar; empty unless they were asked for.
+    """
 
     run_count: int = 0
     error_count: int = 0
@@ -40,4 +44,6 @@ class RunStats:
     first_token_p99_s: float | None = None
     last_start_us: int | None = None
     usage: Sums = field(default_factory=dict)
+    usage_p50: Counters = field(default_factory=dict)
+    usage_p99: Counters = field(default_factory=dict)
     feedback: dict[str, FeedbackStats] = field(default_factory=dict)

@@ -33,7 +33,8 @@ def lane_of_filters(query: RunQuery) -> Lane:
 
 
 def lane_of_stats(plan: StatsPlan) -> Lane:
-    if plan.group_by not in (None, "run_type") or scans_payloads(plan.scope):
+    reads_runs = plan.percentiles or plan.group_by not in (None, "run_type")
+    if reads_runs or scans_payloads(plan.scope):
         return Lane.SCANS
     return Lane.QUICK
 

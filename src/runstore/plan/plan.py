@@ -55,3 +55,4 @@ class StatsPlan:
     group_path: str | None = None  # the metadata key
     groups_max: int = 100
     groups: frozenset[str] | None = None  # no others; None: the largest
+    percentiles: bool = False  # of tokens and costs, which no sum tells: each run is read

@@ -105,8 +105,12 @@ class Runs:
         group_path: str | None = None,
         groups_max: int = 100,
         groups: frozenset[str] | None = None,
+        percentiles: bool = False,
     ) -> dict[str, RunStats]:
-        """By group; one figure under "" without a group. Raises as `query` does."""
+        """By group; one figure under "" without a group. `percentiles`: of tokens and costs, too.
+
+        Raises as `query` does.
+        """
 
         def planned() -> StatsPlan:
             return StatsPlan(
@@ -115,6 +119,7 @@ class Runs:
                 group_path=group_path,
                 groups_max=groups_max,
                 groups=groups,
+                percentiles=percentiles,
             )
 
         plan = await self._workers.run(planned)

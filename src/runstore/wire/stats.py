@@ -44,6 +44,7 @@ class StatsBody:
     groups_max: int = _GROUPS_DEFAULT
     groups: frozenset[str] | None = None  # only these; None: all
     select: frozenset[str]  # wire names
+    percentiles: bool = False  # of tokens and costs: figures that are told only if they are named
     ignored: tuple[str, ...] = ()  # unknown fields, for the Runstore-Ignored header
 
 
@@ -54,13 +55,15 @@ def decode_stats_query(body: bytes) -> StatsBody:
     groups = fields.get("groups", _groups)
     if groups is not None:  # who names groups wants them all, however many are larger
         groups_max = max(groups_max, len(groups))
+    select = _select(fields)
     return StatsBody(
         query=decode_restrictions(fields),
         group_by=group_by,
         group_path=path,
         groups_max=groups_max,
         groups=groups,
-        select=_select(fields),
+        select=STATS_DEFAULT if select is None else select,
+        percentiles=select is not None and not select.isdisjoint(_PERCENTILES),
         ignored=fields.unknown(_READ),
     )
 
@@ -104,10 +107,10 @@ def _groups(value: Any) -> frozenset[str]:
     return frozenset("" if item is None else to_text(item) for item in value)
 
 
-def _select(fields: Fields) -> frozenset[str]:
+def _select(fields: Fields) -> frozenset[str] | None:
     given = fields.fields.get("select")
     if given is None:
-        return STATS_DEFAULT
+        return None
     names = given if given.__class__ is list else [given]
     chosen: set[str] = set()
     for index, name in enumerate(names):
@@ -148,6 +151,18 @@ def _cost(name: str) -> Callable[[RunStats], str | None]:
     return lambda stats: usd_text(stats.usage[name][0]) if name in stats.usage else None
 
 
+def _tokens_p50(name: str) -> Callable[[RunStats], int | None]:
+    return lambda stats: stats.usage_p50.get(name)
+
+
+def _tokens_p99(name: str) -> Callable[[RunStats], int | None]:
+    return lambda stats: stats.usage_p99.get(name)
+
+
+def _cost_of(counters: Mapping[str, int]) -> str | None:
+    return usd_text(counters["total_cost"]) if "total_cost" in counters else None
+
+
 def _details(name: str) -> Callable[[RunStats], dict[str, int | str] | None]:
     return lambda stats: details(stats.usage, name)
 
@@ -172,12 +187,12 @@ _FIGURES: Final[dict[str, Callable[[RunStats], Any]]] = {
     "total_tokens":             _tokens("total_tokens"),
     "prompt_tokens":            _tokens("prompt_tokens"),
     "completion_tokens":        _tokens("completion_tokens"),
-    "median_tokens":            _not_counted,
-    "prompt_tokens_p50":        _not_counted,
-    "completion_tokens_p50":    _not_counted,
-    "tokens_p99":               _not_counted,
-    "prompt_tokens_p99":        _not_counted,
-    "completion_tokens_p99":    _not_counted,
+    "median_tokens":            _tokens_p50("total_tokens"),
+    "prompt_tokens_p50":        _tokens_p50("prompt_tokens"),
+    "completion_tokens_p50":    _tokens_p50("completion_tokens"),
+    "tokens_p99":               _tokens_p99("total_tokens"),
+    "prompt_tokens_p99":        _tokens_p99("prompt_tokens"),
+    "completion_tokens_p99":    _tokens_p99("completion_tokens"),
     "prompt_token_details":     _details("prompt_token_details"),
     "completion_token_details": _details("completion_token_details"),
     "total_cost":               _cost("total_cost"),
@@ -185,8 +200,8 @@ _FIGURES: Final[dict[str, Callable[[RunStats], Any]]] = {
     "completion_cost":          _cost("completion_cost"),
     "prompt_cost_details":      _details("prompt_cost_details"),
     "completion_cost_details":  _details("completion_cost_details"),
-    "cost_p50":                 _not_counted,
-    "cost_p99":                 _not_counted,
+    "cost_p50":                 lambda stats: _cost_of(stats.usage_p50),
+    "cost_p99":                 lambda stats: _cost_of(stats.usage_p99),
     "last_run_start_time":      _last_start,
     "feedback_stats":           lambda stats: feedback_stats_json(stats.feedback),
     "session_feedback_stats":   _not_counted,
@@ -197,6 +212,12 @@ _FIGURES: Final[dict[str, Callable[[RunStats], Any]]] = {
 }
 # fmt: on
 STATS_DEFAULT: Final = frozenset(_FIGURES)
+_PERCENTILES: Final = frozenset(
+    {
+        *("median_tokens", "prompt_tokens_p50", "completion_tokens_p50", "cost_p50"),
+        *("tokens_p99", "prompt_tokens_p99", "completion_tokens_p99", "cost_p99"),
+    }
+)
 _TOKEN_FIGURES = frozenset(name for name in _FIGURES if "token" in name and "first" not in name)
 _COST_FIGURES = frozenset(name for name in _FIGURES if "cost" in name)
 BUNDLES: Final[dict[str, frozenset[str]]] = {

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from runstore.model.aggregate import RunFigures
+from runstore.model.aggregate import RANKED_COUNTERS, RunFigures
 from runstore.model.jsontext import decode
 from runstore.model.usage import Sums, add
 
 COLUMNS = "r.start_us, r.latency_us, r.status, r.first_token_us - r.start_us, {usage}"
 """What `add_rows` reads of a row; more may follow. `usage`: r.usage or r.totals."""
+
+USAGE = 4  # the place of `usage` in them
 
 CHUNK_ROWS = 4_000  # rows held at once
 
@@ -20,6 +22,17 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK_ROWS)):
         yield chunk
+
+
+def add_usage_values(
+    figures: RunFigures, texts: Iterable[str | None], *, whole_trace: bool
+) -> None:
+    """What percentiles of tokens and costs are made of. `whole_trace`: as `add_rows` has it."""
+    for name, values in _columns(texts):
+        if name in RANKED_COUNTERS:
+            figures.add_usage_values(
+                name, (value for value, _ in values) if whole_trace else values
+            )
 
 
 def add_rows(figures: RunFigures, rows: Sequence[Row], *, whole_trace: bool) -> None:

@@ -6,7 +6,7 @@ A percentile's bucket follows from the histograms; only that bucket's values are
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ import orjson
 
 from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.feedback_stats import FeedbackReader
-from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, chunks
+from runstore.engine.sqlite.figures import COLUMNS, Row, add_rows, add_usage_values, chunks
 from runstore.engine.sqlite.ranked import Ranked
 from runstore.engine.sqlite.rollup import (
     HOUR_US,
@@ -34,6 +34,7 @@ from runstore.model.run import Run
 from runstore.model.stats import RunStats
 from runstore.model.times import START_US_MAX, US_PER_S
 from runstore.model.usage import add
+from runstore.plan.budget import FIGURE_BYTES
 from runstore.plan.build import only_roots
 from runstore.plan.plan import RunScope, StatsPlan
 from runstore.sql.sqlite.predicate import Conditions, Params
@@ -167,6 +168,8 @@ class RollupStats:
         self._pids = list(pids)
         self._by_type = plan.group_by is not None
         self._whole_trace = only_roots(plan.scope)
+        self._usage = "r.totals" if self._whole_trace else "r.usage"
+        self._percentiles = plan.percentiles
         self._first = -(-(asked.low_us - us_of(0)) // HOUR_US)
         self._last = hour_of(asked.high_us)
         self._rolled = rolled_up_to(connection.raw)
@@ -187,6 +190,8 @@ class RollupStats:
                 for tile in cover(self._first, self._last):
                     self._add_rollups(*tile)
                     self._feedback.add_tile(tile)
+            if self._percentiles:
+                self._add_usage_values()
         return {name: group.figures for name, group in self._groups.items()}
 
     def stats(self, name: str) -> RunStats:
@@ -215,6 +220,8 @@ class RollupStats:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=figures.last_start_us,
             usage=figures.usage,
+            usage_p50=figures.usage_percentiles(50),
+            usage_p99=figures.usage_percentiles(99),
             feedback=self._feedback.stats(name),
         )
 
@@ -228,26 +235,45 @@ class RollupStats:
 
     def _add_runs(self, low_us: int, high_us: int, *, tail_only: bool = False) -> None:
         params = Params()
+        tail = f"NOT INDEXED WHERE r.rid > {params.bind(self._rolled)} AND"
+        text = _RUNS.format(
+            columns=COLUMNS.format(usage=self._usage),
+            tail=tail if tail_only else "WHERE",
+            conditions=self._runs_between(low_us, high_us, params),
+        )
+        for figures, rows in self._by_group(Statement.of(text, params)):
+            add_rows(figures, rows, whole_trace=self._whole_trace)
+
+    def _add_usage_values(self) -> None:
+        """Of all runs in the window. Histograms of each counter would cost the writer too much."""
+        params = Params()
+        between = self._runs_between(self._asked.low_us, self._asked.high_us, params)
+        text = _RUNS.format(
+            columns=self._usage,
+            tail="WHERE",
+            conditions=f"{between} AND {self._usage} IS NOT NULL",
+        )
+        for figures, rows in self._by_group(Statement.of(text, params)):
+            self._connection.account.hold(len(rows) * FIGURE_BYTES)
+            add_usage_values(figures, (row[0] for row in rows), whole_trace=self._whole_trace)
+
+    def _runs_between(self, low_us: int, high_us: int, params: Params) -> str:
         conditions = _conditions(self._asked.kinds, params)
         conditions.append(in_projects(self._pids, params))
         conditions.append(f"r.start_us >= {params.bind(low_us)}")
         conditions.append(f"r.start_us < {params.bind(high_us)}")
-        columns = COLUMNS.format(usage="r.totals" if self._whole_trace else "r.usage")
-        text = _RUNS.format(
-            columns=columns,
-            tail=f"NOT INDEXED WHERE r.rid > {params.bind(self._rolled)} AND"
-            if tail_only
-            else "WHERE",
-            conditions=" AND ".join(conditions),
-        )
-        for chunk in chunks(self._connection.rows(Statement.of(text, params))):
+        return " AND ".join(conditions)
+
+    def _by_group(self, statement: Statement) -> Iterator[tuple[RunFigures, list[Row]]]:
+        """Some rows at a time of `_RUNS`, with the figures they count in."""
+        for chunk in chunks(self._connection.rows(statement)):
             by_type: dict[str | None, list[Row]] = {} if self._by_type else {None: chunk}
             for row in chunk if self._by_type else ():
                 by_type.setdefault(row[-1], []).append(row)
             for run_type, rows in by_type.items():
                 group = self._group(run_type)
                 if group is not None:
-                    add_rows(group.figures, rows, whole_trace=self._whole_trace)
+                    yield group.figures, rows
 
     def _group(self, run_type: str | None) -> Group | None:
         """None: runs without a type are in no group."""

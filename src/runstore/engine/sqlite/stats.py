@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runstore.engine.sqlite.connections import Connection
-from runstore.engine.sqlite.figures import COLUMNS, add_rows, chunks
+from runstore.engine.sqlite.figures import COLUMNS, USAGE, add_rows, add_usage_values, chunks
 from runstore.engine.sqlite.finder import Finder
 from runstore.engine.sqlite.reader import Projects, finder
 from runstore.engine.sqlite.rollup_stats import RollupStats, asked_of
@@ -82,7 +82,12 @@ def _counted(connection: Connection, plan: StatsPlan, projects: Projects) -> dic
                 groups_of[row[-2]] = groups
         connection.account.hold(GROUP_BYTES * len(by_group.keys() - figures.keys()))
         for group, rows in by_group.items():
-            add_rows(figures.setdefault(group, RunFigures()), rows, whole_trace=whole_trace)
+            counted = figures.setdefault(group, RunFigures())
+            add_rows(counted, rows, whole_trace=whole_trace)
+            if plan.percentiles:
+                connection.account.hold(len(rows) * FIGURE_BYTES)
+                usages = (row[USAGE] for row in rows)
+                add_usage_values(counted, usages, whole_trace=whole_trace)
     feedback = _feedback_of(connection, find, groups_of)
     return {group: figures[group].stats(feedback.get(group, ())) for group in _kept(plan, figures)}
 

@@ -94,6 +94,7 @@ async def count_up_runs(request: Request) -> Response:
         group_path=asked.group_path,
         groups_max=asked.groups_max,
         groups=asked.groups,
+        percentiles=asked.percentiles,
     )
     answer = encode_stats(await while_connected(request, stats), asked)
     return Response(answer, headers=headers, media_type=JSON)

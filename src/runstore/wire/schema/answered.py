@@ -111,6 +111,14 @@ _FIGURES: Final[dict[str, Schema]] = {
         f"latency_{name}": said(nullable(NUMBER), "seconds")
         for name in ("p50", "p95", "p99", "avg")
     },
+    **{
+        f"{name}{which}": said(nullable(_TOKENS), "null unless `select` names it")
+        for name in ("prompt_tokens_", "completion_tokens_", "tokens_")
+        for which in ("p50", "p99")
+        if name + which != "tokens_p50"  # which is called otherwise
+    },
+    "median_tokens": said(nullable(_TOKENS), "null unless `select` names it"),
+    **{f"cost_{name}": said(nullable(USD), "null unless named") for name in ("p50", "p99")},
     **{f"first_token_{name}": said(nullable(NUMBER), "seconds") for name in ("p50", "p99")},
     **{
         f"{name}_rate": nullable({"type": "number", "minimum": 0, "maximum": 1})
