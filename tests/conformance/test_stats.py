@@ -242,6 +242,19 @@ def test_percentiles_follow_runs_that_change_and_go(spent: Asked) -> None:
     assert spent.stats(percentiles=True)[""].usage_p50["total_tokens"] == 15
 
 
+def test_what_is_said_of_a_project_itself_is_no_feedback_of_its_runs(store: Asked) -> None:
+    store.write(create(1, project_name="p"), create(2, project_name="q"))
+    project = store.project_id("p")
+    store.write(
+        record(50, "accuracy", project_id=project, score=0.75),
+        record(51, "user", run_id=rid(1), score=1.0),
+        record(52, "accuracy", project_id=store.project_id("q"), score=0.5),
+    )
+    assert [one.id for one in store.engine.project_feedback([project])] == [rid(50)]
+    assert store.engine.project_feedback([]) == []
+    assert list(store.stats(project_ids=(project,))[""].feedback) == ["user"]
+
+
 def test_costs_beyond_floating_point_stay_exact(store: Asked) -> None:
     large = {"usage_metadata": {"input_tokens": 10**12, "total_cost": "9999.999999999999"}}
     small = {"usage_metadata": {"input_tokens": 1, "total_cost": "0.000000000001"}}

@@ -80,6 +80,18 @@ def test_projects_are_listed_by(
         assert client.get("/sessions", params=params).headers["x-pagination-total"] == "3"
 
 
+def test_stats_tell_what_was_said_of_the_project_itself(client: TestClient) -> None:
+    assert client.post("/runs", json=run(1)).status_code == 202
+    params = {"name": "tests", "include_stats": "true"}
+    [project] = client.get("/sessions", params=params).json()
+    assert project["session_feedback_stats"] == {}
+    said = {"key": "accuracy", "score": 0.75, "session_id": project["id"]}
+    assert client.post("/feedback", json=said).status_code == 200
+    [project] = client.get("/sessions", params=params).json()
+    assert project["session_feedback_stats"]["accuracy"]["avg"] == 0.75
+    assert project["feedback_stats"] == {}
+
+
 def test_stats_are_of_whole_traces(client: TestClient) -> None:
     usage = {"usage_metadata": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}
     client.post("/runs/batch", json={"post": [run(1), run(2, parent=1, outputs=usage)]})

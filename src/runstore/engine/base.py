@@ -119,6 +119,11 @@ class Engine(Protocol):
     def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
         """Newest first."""
 
+    def project_feedback(
+        self, project_ids: Sequence[str], *, budget: Budget | None = None
+    ) -> list[Feedback]:
+        """What is said about these projects themselves, and about no run; in any order."""
+
     def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         """`changes`: fields of Feedback -> new value. Raises NotFound."""
 

@@ -26,7 +26,7 @@ from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
-from runstore.plan.budget import Account, Budget
+from runstore.plan.budget import Account, Budget, record_bytes
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
@@ -265,6 +265,18 @@ class MemoryEngine:
 
     def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
         return [replace(record) for record in self._now().list_feedback(query)]
+
+    def project_feedback(
+        self, project_ids: Sequence[str], *, budget: Budget | None = None
+    ) -> list[Feedback]:
+        with self._lock:
+            found = [
+                replace(record)
+                for record in self._feedback.values()
+                if record.run_id is None and record.project_id in project_ids
+            ]
+        Account(budget).hold(sum(map(record_bytes, found)))
+        return found
 
     def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         with self._lock:

@@ -47,3 +47,4 @@ class RunStats:
     usage_p50: Counters = field(default_factory=dict)
     usage_p99: Counters = field(default_factory=dict)
     feedback: dict[str, FeedbackStats] = field(default_factory=dict)
+    project_feedback: dict[str, FeedbackStats] | None = None  # on the project itself, and no run

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from runstore.engine.base import Engine
 from runstore.errors import Conflict, NotFound
+from runstore.model.aggregate import feedback_stats
+from runstore.model.feedback import Feedback
 from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import RunQuery
 from runstore.model.stats import RunStats
@@ -56,16 +58,23 @@ class Projects:
         return await self._workers.run(lambda: self._engine.list_projects(query))
 
     async def stats(self, projects: Sequence[Project]) -> dict[str, RunStats]:
-        """Figures of whole traces (roots, with their subtree totals), by project id."""
+        """Figures of whole traces (roots, with their subtree totals), by project id; and of what
+        was said about the projects themselves."""
 
         def count_up(budget: Budget) -> dict[str, RunStats]:
-            return {
+            found = {
                 project.id: self._engine.stats(
                     StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
                     budget=budget,
                 ).get("", RunStats())
                 for project in projects
             }
+            said: dict[str, list[Feedback]] = {project_id: [] for project_id in found}
+            for record in self._engine.project_feedback(list(found), budget=budget):
+                said[record.project_id or ""].append(record)
+            for project_id, stats in found.items():
+                stats.project_feedback = feedback_stats(said[project_id])
+            return found
 
         return await self._workers.run_within(count_up)
 

@@ -163,6 +163,11 @@ def _cost_of(counters: Mapping[str, int]) -> str | None:
     return usd_text(counters["total_cost"]) if "total_cost" in counters else None
 
 
+def _project_feedback(stats: RunStats) -> dict[str, Any] | None:
+    said = stats.project_feedback
+    return None if said is None else feedback_stats_json(said)
+
+
 def _details(name: str) -> Callable[[RunStats], dict[str, int | str] | None]:
     return lambda stats: details(stats.usage, name)
 
@@ -204,7 +209,7 @@ _FIGURES: Final[dict[str, Callable[[RunStats], Any]]] = {
     "cost_p99":                 lambda stats: _cost_of(stats.usage_p99),
     "last_run_start_time":      _last_start,
     "feedback_stats":           lambda stats: feedback_stats_json(stats.feedback),
-    "session_feedback_stats":   _not_counted,
+    "session_feedback_stats":   _project_feedback,
     "thread_feedback_stats":    _not_counted,
     "run_facets":               lambda stats: [],
     "error_rate":               lambda stats: _rate(stats.error_count, stats),

@@ -269,6 +269,14 @@ class SqliteEngine:
                 connection, query, known.pids(query.project_ids), known.id_of
             )
 
+    def project_feedback(
+        self, project_ids: Sequence[str], *, budget: Budget | None = None
+    ) -> list[Feedback]:
+        with self._snapshot(budget) as connection:
+            known = Projects(connection)
+            pids = known.pids(tuple(project_ids)) or ()
+            return feedback.feedback_of_projects(connection, pids, known.id_of)
+
     def update_feedback(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         with self._transaction() as connection:
             record = feedback.read_feedback(connection, feedback_id, self._shelf.project_ids)

@@ -29,6 +29,10 @@ _OF_RUNS = (
     " ON f.run_id = unhex(k.value) CROSS JOIN runs AS r INDEXED BY runs_id ON r.id = f.run_id"
     " ORDER BY f.created_us DESC, f.id DESC"
 )
+_OF_PROJECTS = (
+    f"SELECT {', '.join(COLUMNS)} FROM feedback INDEXED BY feedback_run WHERE run_id IS NULL"
+    " AND pid IN (SELECT value FROM json_each(?))"
+)
 _PLACE_COLUMNS = ("run_pid", "run_start_us", "run_kind")  # where it is counted: feedback_tally.py
 _UPSERT = "INSERT OR REPLACE INTO feedback ({}) VALUES ({})".format(
     ", ".join((*COLUMNS, *_PLACE_COLUMNS)), ", ".join("?" * len((*COLUMNS, *_PLACE_COLUMNS)))
@@ -123,6 +127,17 @@ def feedback_of_runs(
         record = feedback_from_row(row, project_ids)
         account.hold(record_bytes(record))
         found.setdefault(record.run_id or "", []).append(record)
+    return found
+
+
+def feedback_of_projects(
+    connection: Connection, pids: Sequence[int], project_ids: Mapping[int, str]
+) -> list[Feedback]:
+    """On these projects themselves."""
+    found = []
+    for row in connection.raw.execute(_OF_PROJECTS, (key_list(list(pids)),)):
+        found.append(feedback_from_row(row, project_ids))
+        connection.account.hold(record_bytes(found[-1]))
     return found
 
 

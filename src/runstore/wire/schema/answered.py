@@ -119,6 +119,7 @@ _FIGURES: Final[dict[str, Schema]] = {
     },
     "median_tokens": said(nullable(_TOKENS), "null unless `select` names it"),
     **{f"cost_{name}": said(nullable(USD), "null unless named") for name in ("p50", "p99")},
+    "session_feedback_stats": said(nullable(_FEEDBACK), "of a project: what is said of it itself"),
     **{f"first_token_{name}": said(nullable(NUMBER), "seconds") for name in ("p50", "p99")},
     **{
         f"{name}_rate": nullable({"type": "number", "minimum": 0, "maximum": 1})
