@@ -30,7 +30,7 @@ from bench.queries import QueryResult, at_engine
 from bench.scale_report import show, write_docs
 from bench.server import Server
 from runstore.benchmark.encode import BOUNDARY, encode_feedback, encode_run, join
-from runstore.benchmark.generate import DAYS, Facts, Place, generate, traces, without_nulls
+from runstore.benchmark.generate import DAYS, END_US, Facts, Place, generate, traces, without_nulls
 from runstore.benchmark.hardware import machine
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.engine.sqlite.prepared import PreparedBatch
@@ -62,8 +62,9 @@ class Scale:
     load_s: float = 0.0
     slices: list[float] = field(default_factory=list)  # runs/s of each SLICE_RUNS
     disk: dict[str, int] = field(default_factory=dict)  # bytes by part
-    http_runs_per_s: float = 0.0  # over HTTP, on top
-    http_runs_per_s_empty: float = 0.0  # the same bodies, on an empty folder
+    http_runs_per_s_empty: float = 0.0  # over HTTP, on an empty folder
+    http_runs_per_s: float = 0.0  # the same bodies, on top: runs that start after all others
+    http_runs_per_s_late: float = 0.0  # others, on top: runs that start among all others
     queries: dict[str, Any] = field(default_factory=dict)  # name -> target, p50, p95, p99, runs
 
 
@@ -248,17 +249,28 @@ def measure(folder: Path, said: argparse.Namespace) -> Scale:
         print(f"no dbstat here: {error}", flush=True)
     scale.disk["all"] = sum(disk_usage(data).values())
     if not said.no_http:
-        bodies = generate(folder.parent / f"bodies-{HTTP_RUNS}", HTTP_RUNS, said.seed + 1)
-        print("Sending more over HTTP: to an empty folder, and on top", flush=True)
-        empty = folder / "empty"
-        shutil.rmtree(empty, ignore_errors=True)
-        with Server(empty) as server:
-            scale.http_runs_per_s_empty = _warm_rate(load(server, bodies))
-        with Server(data) as server:
-            scale.http_runs_per_s = _warm_rate(load(server, bodies))
-        shutil.rmtree(empty)
         facts_file.unlink()  # the folder has more now than the facts say
+        _send_more(folder, data, scale)
     return scale
+
+
+def _send_more(folder: Path, data: Path, scale: Scale) -> None:
+    days = DAYS * min(HTTP_RUNS / scale.runs, 1.0)  # as dense as those that are there
+    after = Place(end_us=END_US + DAYS * DAY_US, days=days)
+    new = generate(folder / "new", HTTP_RUNS, scale.seed + 1, place=after)
+    late = generate(folder / "late", HTTP_RUNS, scale.seed + 2)
+    empty = folder / "empty"
+    shutil.rmtree(empty, ignore_errors=True)
+    print("Sending more over HTTP: to an empty folder", flush=True)
+    with Server(empty) as server:
+        scale.http_runs_per_s_empty = _warm_rate(load(server, new))
+    with Server(data) as server:
+        print("On top: runs that start after all others", flush=True)
+        scale.http_runs_per_s = _warm_rate(load(server, new))
+        print("On top: runs that start among all others", flush=True)
+        scale.http_runs_per_s_late = _warm_rate(load(server, late))
+    for made in (empty, new.folder, late.folder):
+        shutil.rmtree(made)
 
 
 def _warm_rate(loaded: LoadResult) -> float:

@@ -67,9 +67,11 @@ class Connection:
         self.raw.create_scalar_function("casefold_contains", lambda *a: name_contains(*a), 2)
         self.raw.create_scalar_function("metadata_contains", lambda *a: metadata_contains(*a), 2)
         cache = CACHE_KIB_READER if read_only else CACHE_KIB_WRITER
+        # Of a file larger than memory, a map brings 128 KB from the disk for each page that is not
+        # in it: 40 KB a run, for one that writes all over 10 million.
         for pragma in (
             f"cache_size = -{cache}",
-            f"mmap_size = {MMAP_BYTES}",
+            f"mmap_size = {MMAP_BYTES if read_only else 0}",
             "temp_store = MEMORY",
         ):
             self.raw.execute(f"PRAGMA {pragma}")
