@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 import zstandard
 
@@ -16,7 +17,7 @@ from runstore.errors import Damaged
 from runstore.model.batch import Batch
 from runstore.model.ids import id_to_bytes
 from runstore.model.query import RunQuery
-from runstore.model.run import Attachment, JsonText, Run, RunMessage
+from runstore.model.run import PAYLOADS, Attachment, JsonText, Run, RunMessage
 from runstore.plan.build import build_plan
 from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import Codec, train
@@ -75,6 +76,11 @@ def test_runs_made_later_are_those_made_at_once(
     assert later.runs[-1] == at_once.runs[-1]
     assert (later.has_next, later.has_previous) == (at_once.has_next, at_once.has_previous)
     assert later.child_ids == at_once.child_ids
+    count = len(at_once.runs)
+    for name in PAYLOADS:
+        assert later.payloads(name, 0, count) == [getattr(run, name) for run in at_once.runs]
+    for run, whole in zip(later.bare(1, count), at_once.runs[1:], strict=True):
+        assert run == msgspec.structs.replace(whole, **dict.fromkeys(PAYLOADS))
     assert later.descendant_ids == at_once.descendant_ids
 
 
@@ -134,7 +140,10 @@ def test_a_damaged_payload_is_said_to_be_one(tmp_path: Path, deferred: bool) -> 
     database.close()
     engine = SqliteEngine(tmp_path / "runs", read_only=True)
     with pytest.raises(Damaged, match=f"inputs of run {rid(2)} are damaged"):
-        list(engine.fetch_runs(replace(plan(), deferred=deferred)).runs)
+        page = engine.fetch_runs(replace(plan(), deferred=deferred))
+        assert len(page.bare(0, 6)) == 6
+        assert page.payloads("outputs", 0, 6)
+        page.payloads("inputs", 0, 6)
     engine.close()
 
 

@@ -7,8 +7,7 @@ JSON they are. pyarrow is imported when something is asked of it: `pip install '
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
+from runstore.client.durable import replace_durably
+from runstore.client.http import HandedPage
 from runstore.client.record import ABSENT, Lenient, Record
 from runstore.client.run import time_from
 from runstore.errors import InvalidArgument, UnexpectedAnswer
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+
+_Values = Callable[[str], list[Any]]
+"""A field of the wire -> what each run of a page has there."""
 
 OnRuns = Callable[[int], None]
 """Called with the number of runs so far, after each page: for a progress bar."""
@@ -121,23 +125,30 @@ class ArrowPages:
         self.schema = arrow_schema(names)
         self._decoder = _decoder(one.field for one in self._columns)
 
-    def batch(self, body: bytes, runs_max: int | None = None) -> "pyarrow.RecordBatch":
+    def batch(self, page: bytes | HandedPage, runs_max: int | None = None) -> "pyarrow.RecordBatch":
         """The runs of one answer of POST /runs/query, at most `runs_max` of them.
 
-        Raises UnexpectedAnswer when the answer is none.
+        Raises UnexpectedAnswer when the answer is none; StorageError for a damaged folder.
         """
         try:
-            runs = self._decoder.decode(body).runs[:runs_max]
-            arrays = [self._array(column, runs) for column in self._columns]
+            values = self._values(page, runs_max)
+            arrays = [self._array(column, values) for column in self._columns]
         except (msgspec.MsgspecError, UnicodeDecodeError, self._arrow.ArrowException) as error:
             raise UnexpectedAnswer(f"not a page of runs: {error}") from error
         return self._arrow.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _array(self, column: Column, runs: Sequence[Any]) -> "pyarrow.Array":
+    def _values(self, page: bytes | HandedPage, runs_max: int | None) -> "_Values":
+        if not isinstance(page, bytes):
+            count = len(page) if runs_max is None else min(len(page), runs_max)
+            return page.columns(0, count).values
+        runs = self._decoder.decode(page).runs[:runs_max]
+        return lambda field: list(map(attrgetter(field), runs))
+
+    def _array(self, column: Column, values: "_Values") -> "pyarrow.Array":
         if column.kind == "seconds":
-            ends = _times(self._arrow, [run.end_time for run in runs])
-            return _seconds(self._arrow, _times(self._arrow, [r.start_time for r in runs]), ends)
-        return _BUILD[column.kind](self._arrow, list(map(attrgetter(column.field), runs)))
+            ends = _times(self._arrow, values("end_time"))
+            return _seconds(self._arrow, _times(self._arrow, values("start_time")), ends)
+        return _BUILD[column.kind](self._arrow, values(column.field))
 
 
 class ArrowTable:
@@ -149,8 +160,8 @@ class ArrowTable:
         self._on_runs = on_runs
         self.runs = 0
 
-    def add(self, body: bytes, runs_max: int | None = None) -> None:
-        batch = self._pages.batch(body, runs_max)
+    def add(self, page: bytes | HandedPage, runs_max: int | None = None) -> None:
+        batch = self._pages.batch(page, runs_max)
         self._batches.append(batch)
         self.runs += batch.num_rows
         if self._on_runs:
@@ -187,8 +198,8 @@ class ParquetFile:
         self._writer = parquet.ParquetWriter(self._part, self._pages.schema, compression="zstd")
         return self
 
-    def add(self, body: bytes, runs_max: int | None = None) -> None:
-        batch = self._pages.batch(body, runs_max)
+    def add(self, page: bytes | HandedPage, runs_max: int | None = None) -> None:
+        batch = self._pages.batch(page, runs_max)
         self._waiting.append(batch)
         self.runs += batch.num_rows
         rows = sum(one.num_rows for one in self._waiting)
@@ -233,25 +244,6 @@ def to_polars(table: "pyarrow.Table") -> "polars.DataFrame":
     return frame
 
 
-def replace_durably(part: Path, path: Path) -> None:
-    """`part` becomes `path` in one step, and is on disk before it does."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was made or renamed in `folder` stays so. Windows cannot and need not."""
-    if os.name == "nt":
-        return
-    at = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(at)
-    finally:
-        os.close(at)
-
-
 # --- decoding: only the fields that become columns
 
 
@@ -277,9 +269,14 @@ def _texts(arrow: Any, values: list[Any]) -> Any:
     return arrow.array(values, arrow.string())
 
 
-def _times(arrow: Any, values: list[str | None]) -> Any:
-    """Arrow reads times that all have a zone, as Runstore writes them; else Python reads each."""
+def _times(arrow: Any, values: list[Any]) -> Any:
+    """Arrow reads times that all have a zone, as Runstore writes them; else Python reads each.
+
+    Those of a page from this process are numbers.
+    """
     kind = arrow.timestamp("us", "UTC")
+    if isinstance(next((one for one in values if one is not None), None), int):
+        return arrow.array(values, arrow.int64()).cast(kind)
     try:
         return arrow.array(values, arrow.string()).cast(kind)
     except arrow.ArrowInvalid:
@@ -306,19 +303,9 @@ def _usd(arrow: Any, values: list[Any]) -> Any:
 
 
 def _json(arrow: Any, values: list[Any]) -> Any:
-    """One copy of the bytes: they lie one after the other, and offsets say where each begins."""
-    texts = list(map(bytes, values))
-    here = [text != b"null" and text != b"" for text in texts]
-    if not any(here):
-        return arrow.nulls(len(values), arrow.string())
-    validity = None
-    if not all(here):
-        texts = [text if is_here else b"" for text, is_here in zip(texts, here, strict=True)]
-        validity = arrow.array(here, arrow.bool_()).buffers()[1]
-    offsets = arrow.array([0, *accumulate(map(len, texts))], arrow.int32()).buffers()[1]
-    data = arrow.py_buffer(b"".join(texts))
-    binary = arrow.Array.from_buffers(arrow.binary(), len(values), [validity, offsets, data])
-    return binary.cast(arrow.string())  # looks whether it is UTF-8
+    """Arrow looks whether they are UTF-8."""
+    texts = [None if not one or (text := bytes(one)) == b"null" else text for one in values]
+    return arrow.array(texts, arrow.string())
 
 
 def _metadata(arrow: Any, values: list[Any]) -> Any:

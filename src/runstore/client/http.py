@@ -7,7 +7,7 @@ A call is a generator: it yields requests, is sent their answers, and returns it
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -31,13 +31,24 @@ OnHead = Callable[[Mapping[str, str]], None]
 """Called with the headers of a good answer, from any thread, before its body is there; or never."""
 
 
+class HandedColumns(Protocol):
+    def values(self, name: str) -> list[Any]:
+        """One a run. A time is whole microseconds since 1970, a cost its text, a payload JSON."""
+
+
 class HandedPage(Protocol):
-    """A page of runs from this process, whose JSON is made when it is read."""
+    """A page of runs from this process: what they say is made when it is read."""
 
     cursors: Mapping[str, str | None]  # "next", "prev"
     parsed_query: str | None
 
     def __len__(self) -> int: ...
+
+    def columns(self, first: int, last: int) -> HandedColumns:
+        """Of the runs from `first` to before `last`; None for what the answer does not have."""
+
+    def place(self, number: int) -> tuple[HandedColumns, int]:
+        """Columns that have this run, and where."""
 
     def run_json(self, number: int) -> bytes:
         """What the answer has of this run."""

@@ -4,10 +4,11 @@
 leaves the large ones as JSON. What a field becomes for its reader is in run.py and frames.py.
 """
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from runstore.client.http import HandedPage
 from runstore.model.jsontext import valid_json
 
 T = TypeVar("T")
@@ -94,6 +95,22 @@ class Record(msgspec.Struct, gc=False):
     child_run_ids: list[str] | None = None
     direct_child_run_ids: list[str] | None = None
     s3_urls: msgspec.Raw = ABSENT
+
+
+class HandedRecord:
+    """As a Record, of a page from this process: a field is made when it is read.
+
+    Times are microseconds since 1970, costs their text.
+    """
+
+    __slots__ = ("_at", "_values")
+
+    def __init__(self, page: HandedPage, number: int) -> None:
+        columns, self._at = page.place(number)
+        self._values = columns.values
+
+    def __getattr__(self, name: str) -> Any:
+        return self._values(name)[self._at]
 
 
 class Lenient(Generic[T]):

@@ -8,15 +8,17 @@ run to go through a page, 9 more when the first field of a run is read, 1 for ea
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 import msgspec
 import orjson
 
 from runstore.client.attachments import Attachment, Fetch, attachments_of
-from runstore.client.record import ABSENT, RECORD, Record
+from runstore.client.http import HandedPage
+from runstore.client.record import RECORD, HandedRecord, Record
 from runstore.errors import UnexpectedAnswer
+from runstore.model.times import datetime_from_us
 
 
 class Run:
@@ -83,18 +85,23 @@ class Run:
     outputs_preview: str | None
     messages: list[dict[str, Any]] | None
 
-    __slots__ = ("__dict__", "_fetch", "_host_url", "_json")
+    __slots__ = ("__dict__", "_fetch", "_host_url", "_json", "_number")
 
     def __init__(
         self,
-        json: bytes | Callable[[], bytes],
+        json: bytes | HandedPage,
         host_url: str | None = None,
         fetch: Fetch | None = None,
+        number: int = 0,
     ) -> None:
-        """`json` is one run as the wire has it, or makes that. A wrong field raises when read."""
+        """`json` is one run as the wire has it, or the page whose run it is, by its `number`.
+
+        A wrong field raises when it is read.
+        """
         self._json = json
         self._host_url = host_url
         self._fetch = fetch
+        self._number = number
 
     if not TYPE_CHECKING:  # a type checker knows the fields from above, and so sees a wrong name
 
@@ -116,14 +123,18 @@ class Run:
         """The fields, found once."""
         found = self.__dict__.get("_found")
         if found is None:
-            found = self.__dict__["_found"] = RECORD.decode(self.raw_json)
+            found = self.__dict__["_found"] = (
+                RECORD.decode(self._json)
+                if isinstance(self._json, bytes)
+                else cast(Record, HandedRecord(self._json, self._number))
+            )
         return found
 
     @property
     def raw_json(self) -> bytes:
         """The run as it came, JSON. Assignments do not change it."""
         if not isinstance(self._json, bytes):
-            self._json = self._json()
+            self._json = self._json.run_json(self._number)
         return self._json
 
     @property
@@ -252,11 +263,16 @@ def decode_run(body: bytes, *, host_url: str | None = None, fetch: Fetch | None 
 # --- what a field becomes when it is read
 
 
-def time_from(text: str | None) -> datetime | None:
-    """ISO text -> aware, in UTC. LangSmith writes times without a zone and means UTC."""
-    if text is None:
+def time_from(said: str | int | None) -> datetime | None:
+    """ISO text, or microseconds since 1970 -> aware, in UTC.
+
+    LangSmith writes times without a zone and means UTC.
+    """
+    if said is None:
         return None
-    time = datetime.fromisoformat(text)
+    if isinstance(said, int):
+        return datetime_from_us(said)
+    time = datetime.fromisoformat(said)
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
@@ -268,12 +284,18 @@ def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
 
 
+def _texts(texts: list[str] | None) -> list[str] | None:
+    return None if texts is None else list(texts)  # the page may have another such run
+
+
 def _uuids(texts: list[str] | None) -> list[UUID] | None:
     return None if texts is None else [UUID(one) for one in texts]
 
 
-def _cost(raw: msgspec.Raw) -> Decimal | None:
+def _cost(raw: msgspec.Raw | str | None) -> Decimal | None:
     """v1 says costs in quotes, v2 as numbers; both exactly as they are written."""
+    if isinstance(raw, str):
+        return Decimal(raw)
     text = bytes(raw).decode().strip('"') if raw else "null"
     return None if text == "null" else Decimal(text)
 
@@ -336,14 +358,14 @@ _SPECIAL: dict[str, _Read] = {
     "trace_id":     lambda run, record: UUID(record.trace_id or record.id),
     "dotted_order": _order,
     "inputs":       lambda run, record: _json(record.inputs) or {},
-    "extra":        lambda run, record: {"metadata": {}} if record.extra is ABSENT
-                                        else _json(record.extra),
+    "extra":        lambda run, record: _json(record.extra) if record.extra else {"metadata": {}},
     "attachments":  lambda run, record: attachments_of(_json(record.s3_urls), run._fetch),
     "child_runs":   lambda run, record: None,
 }
 _KINDS: dict[Callable[[Any], Any], tuple[str, ...]] = {
     _uuid: ("reference_example_id", "parent_run_id", "session_id", "manifest_id",
             "reference_dataset_id", "share_token", "price_model_id"),
+    _texts: ("tags",),
     _uuids: ("child_run_ids", "parent_run_ids", "direct_child_run_ids"),
     time_from: ("end_time", "first_token_time", "trace_first_received_at", "last_queued_at",
                 "inserted_at", "trace_min_start_time", "trace_max_start_time"),

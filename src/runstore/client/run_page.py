@@ -87,14 +87,11 @@ def run_page(
     host_url: str | None = None,
     fetch: Fetch | None = None,
 ) -> RunPage:
-    """Runs that ask for their JSON when they are touched. One that is not keeps its page."""
+    """Runs that ask the page for what is touched of them, and keep it."""
     count = len(page) if runs_max is None else min(len(page), runs_max)
 
-    run_json = page.run_json
-
     def each() -> Iterator[Run]:
-        for number in range(count):
-            yield Run(partial(run_json, number), host_url, fetch)
+        return (Run(page, host_url, fetch, number) for number in range(count))
 
     return RunPage(each, page.cursors, page.parsed_query, count)
 

@@ -17,7 +17,7 @@ from runstore.client.calls.runs import (
     RunPager,
     count_runs,
     explain_runs,
-    read_bytes,
+    read_content,
 )
 from runstore.client.drive import drive, drive_async
 from runstore.client.http import AsyncTransport, Steps, SyncTransport, T
@@ -63,8 +63,7 @@ class _Runs:
         return RunPager(ask, self._server, self._read_page, takes_pages=True)
 
     def _pager(self, read: ReadPage[P]) -> RunPager[P]:
-        takes_pages = read == self._read_page
-        return RunPager(self._ask, self._server, read, takes_pages=takes_pages)
+        return RunPager(self._ask, self._server, read, takes_pages=True)
 
 
 class AsyncRuns(_Runs, AsyncIterator[Run]):
@@ -125,9 +124,9 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
 
         with watch(progress, self._ask.limit) as on_runs:
             table = ArrowTable(self._ask.select, on_runs)
-            async with self._walk_pages(read_bytes) as pages:
+            async with self._walk_pages(read_content) as pages:
                 async for page in pages:
-                    await asyncio.to_thread(table.add, page.body, page.runs_max)
+                    await asyncio.to_thread(table.add, page.content, page.runs_max)
         return table.table()
 
     async def to_pandas(self, *, progress: bool | None = None) -> "pandas.DataFrame":
@@ -155,9 +154,9 @@ class AsyncRuns(_Runs, AsyncIterator[Run]):
             watch(progress, self._ask.limit) as on_runs,
             ParquetFile(path, self._ask.select, on_runs) as file,
         ):
-            async with self._walk_pages(read_bytes) as pages:
+            async with self._walk_pages(read_content) as pages:
                 async for page in pages:
-                    await asyncio.to_thread(file.add, page.body, page.runs_max)
+                    await asyncio.to_thread(file.add, page.content, page.runs_max)
         return file.runs
 
     async def _each(self) -> AsyncGenerator[Run, None]:
@@ -229,8 +228,8 @@ class Runs(_Runs, Iterator[Run]):
 
         with watch(progress, self._ask.limit) as on_runs:
             table = ArrowTable(self._ask.select, on_runs)
-            for page in self._walk_pages(read_bytes):
-                table.add(page.body, page.runs_max)
+            for page in self._walk_pages(read_content):
+                table.add(page.content, page.runs_max)
         return table.table()
 
     def to_pandas(self, *, progress: bool | None = None) -> "pandas.DataFrame":
@@ -256,8 +255,8 @@ class Runs(_Runs, Iterator[Run]):
             watch(progress, self._ask.limit) as on_runs,
             ParquetFile(path, self._ask.select, on_runs) as file,
         ):
-            for page in self._walk_pages(read_bytes):
-                file.add(page.body, page.runs_max)
+            for page in self._walk_pages(read_content):
+                file.add(page.content, page.runs_max)
         return file.runs
 
     def _each(self) -> Generator[Run, None, None]:

@@ -1,11 +1,12 @@
 """What a caller asks of runs, and the page he gets."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runstore.limits import PAGE_RUNS_DEFAULT
 from runstore.model.feedback import Feedback
-from runstore.model.run import Run
+from runstore.model.run import JsonText, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,18 @@ class RunQuery:
     backward: bool = False  # the page before `after`, still in the order asked for
 
 
+class DeferredRuns(Sequence[Run]):
+    """Runs that are made when they are looked at, from any thread; best many at a time."""
+
+    @abstractmethod
+    def bare(self, first: int, last: int) -> list[Run]:
+        """These without their payloads, which are what takes long. `last` is not one of them."""
+
+    @abstractmethod
+    def payloads(self, name: str, first: int, last: int) -> list[JsonText | None]:
+        """Of these runs; None: it was not asked for, or there is none. Raises Damaged."""
+
+
 @dataclass(slots=True)
 class Page:
     """Runs in the order asked for. `has_next` / `has_previous` speak of that order.
@@ -64,3 +77,15 @@ class Page:
     child_ids: dict[str, list[str]] = field(default_factory=dict)
     descendant_ids: dict[str, list[str]] = field(default_factory=dict)
     trace_starts: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def bare(self, first: int, last: int) -> Sequence[Run]:
+        """Of the runs from `first` to before `last` all but the payloads, which may be missing."""
+        runs = self.runs
+        return runs.bare(first, last) if isinstance(runs, DeferredRuns) else runs[first:last]
+
+    def payloads(self, name: str, first: int, last: int) -> list[JsonText | None]:
+        """One payload of each run from `first` to before `last`. Raises Damaged."""
+        runs = self.runs
+        if isinstance(runs, DeferredRuns):
+            return runs.payloads(name, first, last)
+        return [getattr(run, name) for run in runs[first:last]]

@@ -96,7 +96,7 @@ def cursors(page: Page, asked: RunQueryBody) -> dict[str, str | None]:
     """{"next", "prev"}: what leads on from a page."""
     following = previous = None
     if page.runs:
-        first, last = page.runs[0], page.runs[-1]
+        [first], [last] = page.bare(0, 1), page.bare(len(page.runs) - 1, len(page.runs))
         if page.has_next and asked.with_next:
             place = Place(Position(last.start_us, last.id), False)
             following = encode_cursor(place, asked.query_hash, asked.query.translation)

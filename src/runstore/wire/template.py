@@ -162,21 +162,7 @@ class RunTemplate:
         ]
 
     def _files(self, runs: Sequence[Run]) -> list[str]:
-        return [self._files_of(run) for run in runs]
-
-    def _files_of(self, run: Run) -> str:
-        url = self._attachment_url
-        if url is None or not run.attachments:
-            return "null"
-        return _json(
-            {
-                f"attachment.{file.name}": {
-                    "presigned_url": url(run.id, file),
-                    "mime_type": file.mime_type,
-                }
-                for file in run.attachments
-            }
-        )
+        return [files_json(run, self._attachment_url) for run in runs]
 
 
 def preview(text: JsonText | None) -> str | None:
@@ -186,6 +172,20 @@ def preview(text: JsonText | None) -> str | None:
     if len(text) > _PREVIEW_READ_BYTES:
         return text[: PREVIEW_CHARS * 4].decode("utf-8", "ignore")[:PREVIEW_CHARS]
     return leaf_text(value for _, value in flatten(decode(text)))[:PREVIEW_CHARS]
+
+
+def files_json(run: Run, url: AttachmentUrl | None) -> str:
+    if url is None or not run.attachments:
+        return "null"
+    return _json(
+        {
+            f"attachment.{file.name}": {
+                "presigned_url": url(run.id, file),
+                "mime_type": file.mime_type,
+            }
+            for file in run.attachments
+        }
+    )
 
 
 class _Counters(dict[str, tuple[int, str, bool]]):

@@ -14,7 +14,7 @@ import orjson
 from runstore.client.asking import Id, Moment, RunAsk, as_id, as_ids, as_texts, as_time
 from runstore.client.attachments import Attachment
 from runstore.client.calls.resolve import Server, decode, page_runs_max, resolved
-from runstore.client.http import HttpRequest, HttpResponse, Steps
+from runstore.client.http import HandedPage, HttpRequest, HttpResponse, Steps
 from runstore.client.record import SCAN, end_of
 from runstore.client.run import Run, decode_run
 from runstore.errors import NotFound, RunstoreError, UnexpectedAnswer
@@ -40,10 +40,26 @@ ReadPage = Callable[[HttpResponse, int | None], PageRead[P]]
 
 
 class PageBytes(NamedTuple):
-    """An answer as it came, for who decodes it by columns. `runs_max`: no more are wanted of it."""
+    """An answer as it came. `runs_max`: no more are wanted of it."""
 
     body: bytes
     runs_max: int | None
+
+
+class PageContent(NamedTuple):
+    """An answer, or the page handed over for it, for who reads it by columns."""
+
+    content: bytes | HandedPage
+    runs_max: int | None
+
+
+def read_content(answer: HttpResponse, runs_max: int | None) -> PageRead[PageContent]:
+    page = answer.page
+    if page is None:
+        found = read_bytes(answer, runs_max)
+        return PageRead(PageContent(*found.page), found.runs, found.next_cursor)
+    runs = len(page) if runs_max is None else min(len(page), runs_max)
+    return PageRead(PageContent(page, runs_max), runs, page.cursors.get("next") or None)
 
 
 def read_bytes(answer: HttpResponse, runs_max: int | None) -> PageRead[PageBytes]:

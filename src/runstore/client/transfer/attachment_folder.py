@@ -6,7 +6,7 @@ import os
 import uuid
 from pathlib import Path
 
-from runstore.client.frames import sync_folder
+from runstore.client.durable import sync_folder
 from runstore.errors import StorageError
 
 

@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import zstandard
 
-from runstore.client.frames import replace_durably
+from runstore.client.durable import replace_durably
 from runstore.client.transfer.attachment_folder import AttachmentFolder
 from runstore.client.transfer.bundle import Bundle, fields_of, joined
 from runstore.client.transfer.ledger import Ledger

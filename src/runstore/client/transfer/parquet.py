@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from runstore.client.frames import ArrowPages, replace_durably, require, sync_folder
+from runstore.client.durable import replace_durably, sync_folder
+from runstore.client.frames import ArrowPages, require
 from runstore.client.transfer.attachment_folder import AttachmentFolder
 from runstore.client.transfer.bundle import CONTENT, Bundle
 from runstore.client.transfer.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from runstore.client.frames import replace_durably
+from runstore.client.durable import replace_durably
 from runstore.client.transfer.hashing import NOTHING, ContentHash
 from runstore.client.transfer.ledger import Ledger, ledger_from
 from runstore.errors import Conflict, StorageError

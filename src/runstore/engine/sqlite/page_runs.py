@@ -1,7 +1,7 @@
 """Keys of a page -> its runs, whole: one statement for runs and payloads, one for attachments.
 
-A row becomes a Run when somebody looks at it. What runs of a page have in common is decoded once,
-and payloads are unpacked many in one go.
+A row becomes a Run when somebody looks at it, and a payload is unpacked when it is wanted, many in
+one go. What runs of a page have in common is decoded once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,13 +16,14 @@ from runstore.engine.sqlite.connections import Connection
 from runstore.engine.sqlite.faults import UNREADABLE
 from runstore.engine.sqlite.rows import (
     PAYLOAD_COLUMNS,
-    RUN_COLUMNS,
-    run_from_row,
+    READ_COLUMNS,
+    run_from_columns,
     sums,
     tags_from,
 )
 from runstore.errors import Damaged
 from runstore.limits import UNPACK_THREADS
+from runstore.model.query import DeferredRuns
 from runstore.model.run import Attachment, JsonText, Run
 from runstore.plan.plan import RunPlan
 from runstore.sql.sqlite.codec import MAGIC, unpacked_bytes
@@ -39,12 +40,8 @@ _RUNS = (
 )
 _PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
 _COSTLY = {"usage", "totals", "tags"}  # columns whose JSON need not be read unless asked for
-_NOT_OF_RUN = {  # columns for filters alone, and ids, which the dotted order has too
-    "id", "trace_id", "parent_id", "is_root", "latency_us", "present", "prompt_tokens",
-    "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost",
-}  # fmt: skip
 _FRAME_BYTE = MAGIC[0]  # no JSON begins with it either
-_WIDTH = len(RUN_COLUMNS) + 1  # of a row, before its payloads
+_WIDTH = 2 + len(READ_COLUMNS)  # of a row, before its payloads
 _ATTACHMENTS = (
     "SELECT name, sha256, mime_type, size FROM attachments WHERE run_id = ? ORDER BY name"
 )
@@ -65,8 +62,8 @@ class _Known(dict[str, V]):
         return value
 
 
-class PageRuns(Sequence[Run]):
-    """Made of their rows when they are looked at, from any thread; best many at a time."""
+class PageRuns(DeferredRuns):
+    """Rows of _runs_sql, and payloads as they are stored."""
 
     def __init__(
         self,
@@ -76,7 +73,8 @@ class PageRuns(Sequence[Run]):
         unpack_all: UnpackAll,
     ) -> None:
         self._rows = rows
-        self._payloads, self._project_ids, self._unpack_all = payloads, project_ids, unpack_all
+        self._columns = {name: _WIDTH + place for place, name in enumerate(payloads)}
+        self._project_ids, self._unpack_all = project_ids, unpack_all
         self._sums_of = _Known(sums).__getitem__
         self._tags_of = _Known(tags_from).__getitem__
         self._attachments: dict[int, list[Attachment]] = {}  # by rid
@@ -105,63 +103,73 @@ class PageRuns(Sequence[Run]):
     def __iter__(self) -> Iterator[Run]:
         return iter(self[:])
 
+    def bare(self, first: int, last: int) -> list[Run]:
+        return self._bare(self._rows[first:last])
+
+    def payloads(self, name: str, first: int, last: int) -> list[JsonText | None]:
+        if name not in self._columns:
+            return [None] * len(self._rows[first:last])
+        return self._texts(self._rows[first:last], [name])[0]
+
     def _made(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
-        runs: list[Run] = []
-        packed = _Packed()
-        for row in rows:
-            fixed = row[:_WIDTH] if self._payloads else row
-            project_id = self._project_ids.get(fixed[-1])
-            try:
-                rid, run = run_from_row(fixed, project_id, self._sums_of, self._tags_of)
-            except UNREADABLE as error:
-                raise Damaged(f"a run in the data folder is damaged: {error}") from error
-            if self._payloads:
-                packed.put(run, self._payloads, row[_WIDTH:])
-            if self._attachments:
-                run.attachments = tuple(self._attachments.get(rid, ()))
-            runs.append(run)
-        packed.unpack(self._unpack_all)
+        runs, names = self._bare(rows), list(self._columns)
+        for name, texts in zip(names, self._texts(rows, names), strict=True):
+            for run, text in zip(runs, texts, strict=True):
+                setattr(run, name, text)
         return runs
 
-
-class _Packed:
-    """Payloads that wait to be unpacked together, and where they belong."""
-
-    def __init__(self) -> None:
-        self._frames: list[bytes] = []
-        self._runs: list[Run] = []
-        self._columns: list[str] = []
-
-    def put(self, run: Run, columns: Sequence[str], stored: Sequence[bytes | None]) -> None:
-        """What is not packed is the run's at once."""
-        for column, one in zip(columns, stored, strict=True):
-            if one is None:
-                continue
-            if one[0] == _FRAME_BYTE:
-                self._frames.append(one)
-                self._runs.append(run)
-                self._columns.append(column)
-            else:
-                setattr(run, column, one)
-
-    def unpack(self, unpack_all: UnpackAll) -> None:
+    def _bare(self, rows: Sequence[tuple[Any, ...]]) -> list[Run]:
+        project_of, sums_of, tags_of = self._project_ids.get, self._sums_of, self._tags_of
         try:
-            texts = unpack_all(self._frames)
-        except zstandard.ZstdError as error:
-            raise self._damaged(unpack_all, error) from error
-        for run, column, text in zip(self._runs, self._columns, texts, strict=True):
-            setattr(run, column, text)
+            runs = [
+                run_from_columns(row[2:_WIDTH], project_of(row[1]), sums_of, tags_of)
+                for row in rows
+            ]
+        except UNREADABLE as error:
+            raise Damaged(f"a run in the data folder is damaged: {error}") from error
+        if self._attachments:
+            for row, run in zip(rows, runs, strict=True):
+                run.attachments = tuple(self._attachments.get(row[0], ()))
+        return runs
 
-    def _damaged(self, unpack_all: UnpackAll, error: zstandard.ZstdError) -> Damaged:
+    def _texts(
+        self, rows: Sequence[tuple[Any, ...]], names: Sequence[str]
+    ) -> list[list[JsonText | None]]:
+        """Of each payload named, that of each row: what is packed is unpacked in one go."""
+        places = [self._columns[name] for name in names]
+        texts: list[list[JsonText | None]] = [[row[place] for row in rows] for place in places]
+        packed: list[tuple[list[JsonText | None], int]] = []
+        frames: list[bytes] = []
+        for column in texts:
+            for number, one in enumerate(column):
+                if one is not None and one[0] == _FRAME_BYTE:
+                    packed.append((column, number))
+                    frames.append(one)
+        try:
+            unpacked = self._unpack_all(frames)
+        except zstandard.ZstdError as error:
+            raise self._damaged(rows, names, error) from error
+        for (column, number), text in zip(packed, unpacked, strict=True):
+            column[number] = text
+        return texts
+
+    def _damaged(
+        self, rows: Sequence[tuple[Any, ...]], names: Sequence[str], error: zstandard.ZstdError
+    ) -> Damaged:
         """Says which run it is, so that whoever asks can leave it out."""
-        for run, column, frame in zip(self._runs, self._columns, self._frames, strict=True):
-            try:
-                unpack_all([frame])
-            except zstandard.ZstdError as its_own:
-                return Damaged(
-                    f"{column} of run {run.id} are damaged in the data folder ({its_own}); leave"
-                    f' {column} out of `select`, or the run out with neq(id, "{run.id}")'
-                )
+        for row in rows:
+            for name in names:
+                stored = row[self._columns[name]]
+                if stored is None or stored[0] != _FRAME_BYTE:
+                    continue
+                try:
+                    self._unpack_all([stored])
+                except zstandard.ZstdError as its_own:
+                    run_id = self._bare([row])[0].id
+                    return Damaged(
+                        f"{name} of run {run_id} are damaged in the data folder ({its_own}); leave"
+                        f' {name} out of `select`, or the run out with neq(id, "{run_id}")'
+                    )
         return Damaged(f"a payload in the data folder is damaged: {error}")
 
 
@@ -212,9 +220,9 @@ def _within(found: Iterable[tuple[Any, ...]], bytes_max: int) -> tuple[list[tupl
 
 
 def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:
-    columns = ["r.rid"]
-    unread = _NOT_OF_RUN | (_COSTLY - select)
-    columns += ["NULL" if name in unread else f"r.{name}" for name in RUN_COLUMNS]
+    unread = _COSTLY - select
+    columns = ["r.rid", "r.pid"]
+    columns += ["NULL" if name in unread else f"r.{name}" for name in READ_COLUMNS]
     columns += [f"p.{name}" for name in payloads]
     sql = _RUNS.format(columns=", ".join(columns))
     return sql + _PAYLOADS if payloads else sql

@@ -88,9 +88,9 @@ def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Fi
         run_ids = [key.id.hex() for key in keys]
         page.feedback = feedback_of_runs(connection, run_ids, projects.id_of)
     if "child_run_ids" in plan.select:
-        page.child_ids, page.descendant_ids = family_of(connection, page.runs)
+        page.child_ids, page.descendant_ids = family_of(connection, page.bare(0, len(rows)))
     if "trace_starts" in plan.select:
-        page.trace_starts = starts_of_traces(connection, page.runs)
+        page.trace_starts = starts_of_traces(connection, page.bare(0, len(rows)))
     return page
 
 

@@ -15,6 +15,7 @@ from runstore.model.run import JsonText
 LEVEL = 1  # measured: docs/decisions/0008-payload-dictionary.md
 PLAIN_BYTES_MAX = 128  # of shorter texts, as the two events of most runs, too little is saved
 FRAMES_AT_ONCE = 512  # about 600 kB of texts: more do not stay in the processor's cache
+FRAMES_PER_THREAD = 200  # to start one takes as long as twenty
 MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -75,7 +76,8 @@ class Codec:
         if self._newest:
             reader: Any = self._decompressor(self._newest)
             try:
-                found = reader.multi_decompress_to_buffer(stored, threads=threads)
+                some = max(1, min(threads, len(stored) // FRAMES_PER_THREAD))
+                found = reader.multi_decompress_to_buffer(stored, threads=some)
                 return [text.tobytes() for text in found]
             except (zstandard.ZstdError, AttributeError):
                 pass  # some are of another dictionary, or damaged, or zstandard is not the C one
