@@ -1,6 +1,6 @@
 """Filters and the ways of reading runs, of which the golden SQL is made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runstore.filter.check import compile_filter
 from runstore.filter.tree import And, Node
@@ -95,11 +95,11 @@ def not_asked(_: Expression) -> str | None:
 def walk(text: str, ask: Callable[[Expression], str | None]) -> Statement:
     params = Params()
     conditions = [Conditions(params, ask).condition(node(text))]
-    return select.by_time(conditions, NEWEST, Span(), params, pid=1, roots=False)
+    return select.by_time(conditions, NEWEST, Span(), params, pids=[1], roots=False)
 
 
-def _time(window: Window, *, roots: bool) -> Statement:
-    return select.by_time([], window, SINCE, Params(), pid=1, roots=roots)
+def _time(window: Window, *, roots: bool, pids: Sequence[int] = (1,)) -> Statement:
+    return select.by_time([], window, SINCE, Params(), pids=pids, roots=roots)
 
 
 def _keys(kind: select.KeyKind, keys: list[int] | list[bytes]) -> Statement:
@@ -115,7 +115,7 @@ def _arrival(window: Window) -> Statement:
 def _trace(which: Callable[[str], str], alias: str) -> Statement:
     params = Params()
     condition = Conditions(params, asked).condition(node("neq(error, null)"), alias)
-    return select.by_time([which(condition)], NEWEST, Span(), params, pid=1, roots=True)
+    return select.by_time([which(condition)], NEWEST, Span(), params, pids=[1], roots=True)
 
 
 def _in_traces() -> Statement:
@@ -170,6 +170,7 @@ DRIVERS: list[tuple[str, Callable[[], Statement]]] = [
     ("walk runs from the newest", lambda: _time(NEWEST, roots=False)),
     ("walk runs past a position", lambda: _time(PAST, roots=False)),
     ("walk roots from the oldest past a position", lambda: _time(OLDEST_PAST, roots=True)),
+    ("walk runs of two projects", lambda: _time(PAST, roots=False, pids=[1, 2])),
     ("read listed rows", lambda: _keys("rid", [1, 2])),
     ("read listed ids", lambda: _keys("id", [RAW])),
     ("read listed traces", lambda: _keys("trace_id", [RAW])),

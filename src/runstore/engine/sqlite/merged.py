@@ -1,6 +1,6 @@
 """Walks, each in one order -> the first keys of all of them, in this order.
 
-A page of several projects reads of each about as many runs as it takes of it.
+A page of many projects reads of each about as many runs as it takes of it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +44,7 @@ def first_keys(
     if len(statements) == 1:
         rows = connection.all(statements[0])
         last_us = rows[-1][1] if len(rows) == window.limit else None
-        return [Key(start_us, run_id, rid) for rid, start_us, run_id in rows], [last_us]
+        return [_key((start_us, run_id, rid)) for rid, start_us, run_id in rows], [last_us]
     walks = [_Walk(connection, statement) for statement in statements]
     try:
         merged = merge(*walks, reverse=window.descending)

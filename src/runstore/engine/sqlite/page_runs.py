@@ -39,7 +39,9 @@ _RUNS = (
     "SELECT {columns} FROM json_each(?) AS k CROSS JOIN runs AS r NOT INDEXED ON r.rid = k.value"
 )
 _PAYLOADS = " LEFT JOIN payloads AS p ON p.rid = r.rid"
-_COSTLY = {"usage", "totals", "tags"}  # columns whose JSON need not be read unless asked for
+_IF_ASKED = {  # columns that no page needs, and those with JSON
+    "has_create", "provisional", "start_guessed", "said_status", "usage", "totals", "tags",
+}  # fmt: skip
 _FRAME_BYTE = MAGIC[0]  # no JSON begins with it either
 _WIDTH = 2 + len(READ_COLUMNS)  # of a row, before its payloads
 _ATTACHMENTS = (
@@ -220,7 +222,7 @@ def _within(found: Iterable[tuple[Any, ...]], bytes_max: int) -> tuple[list[tupl
 
 
 def _runs_sql(select: frozenset[str], payloads: Sequence[str]) -> str:
-    unread = _COSTLY - select
+    unread = _IF_ASKED - select
     columns = ["r.rid", "r.pid"]
     columns += ["NULL" if name in unread else f"r.{name}" for name in READ_COLUMNS]
     columns += [f"p.{name}" for name in payloads]

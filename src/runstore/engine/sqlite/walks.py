@@ -63,15 +63,17 @@ def by_time(asked: Asked, window: Window) -> list[Key]:
     asked.steps.append(
         f"walk the {'roots' if roots else 'runs'} in order of start until the page is full"
     )
-    span, statements = asked.starts(), []
-    for pid in asked.each_pid():
+    span, pids = asked.starts(), asked.each_pid()
+    some = [pids[at : at + PROJECTS_MERGED_MAX] for at in range(0, len(pids), PROJECTS_MERGED_MAX)]
+    statements = []
+    for those in some:
         params = Params()
         conditions = asked.wanted(params, CANDIDATES_MAX)
-        one = select.by_time(conditions, window, span, params, pid=pid, roots=roots)
+        one = select.by_time(conditions, window, span, params, pids=those, roots=roots)
         statements.append(one)
     keys, lasts = first_keys(asked.connection, statements, window)
-    for pid, statement, last in zip(asked.each_pid(), statements, lasts, strict=True):
-        walked = partial(select.walked, window, span, last, pid=pid, roots=roots)
+    for those, statement, last in zip(some, statements, lasts, strict=True):
+        walked = partial(select.walked, window, span, last, pids=those, roots=roots)
         asked.reads.append(Read(statement, walked))
     return keys
 

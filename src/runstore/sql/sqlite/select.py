@@ -74,7 +74,10 @@ _SAMPLE_ZONES = (
     " (SELECT * FROM zones NOT INDEXED ORDER BY zone DESC LIMIT {limit}) AS z"
 )
 _ROWS = "SELECT {columns} FROM {source} WHERE {where}"
-_WALKED = "SELECT count(*) FROM runs AS r INDEXED BY {index} WHERE {where}"
+_WALK = "SELECT r.rid, r.start_us, r.id FROM {source} WHERE {where}"
+_MERGE = "{walks} ORDER BY {order} LIMIT {limit}"  # SQLite reads them side by side
+_MERGED = {True: "2 DESC, 3 DESC", False: "2, 3"}  # columns of _WALK
+_WALKED = "SELECT count(*) FROM {source} WHERE {where}"
 _ROOT = (
     "EXISTS (SELECT 1 FROM runs AS root INDEXED BY runs_id"
     " WHERE root.id = r.trace_id AND root.is_root = 1 AND {condition})"
@@ -129,28 +132,42 @@ def by_time(
     span: Span,
     params: Params,
     *,
-    pid: int,
+    pids: Sequence[int],
     roots: bool,
 ) -> Statement:
-    """Walk one project's runs in order of start, stopping at the page's end."""
-    index = "runs_roots" if roots else "runs_time"
-    where = [f"r.pid = {params.bind(pid)}"]
+    """Walk some projects' runs side by side in order of start, stopping at the page's end."""
+    source, narrower = _runs_in_time(roots)
+    tests = narrower + conditions + window.condition(params, span)
+    walks = [
+        _WALK.format(source=source, where=joined("AND", [f"r.pid = {params.bind(pid)}", *tests]))
+        for pid in pids
+    ]
+    order = _ORDER[window.descending] if len(walks) == 1 else _MERGED[window.descending]
+    text = _MERGE.format(
+        walks=" UNION ALL ".join(walks), order=order, limit=params.bind(window.limit)
+    )
+    return Statement.of(text, params)
+
+
+def _runs_in_time(roots: bool) -> tuple[str, list[str]]:
+    """Runs by the index that has them in order of start, and what has to be said for it."""
     if roots:
-        where.append("r.is_root = 1")
-    return _page(f"runs AS r INDEXED BY {index}", where + conditions, window, span, params)
+        return "runs AS r INDEXED BY runs_roots", ["r.is_root = 1"]
+    return "runs AS r INDEXED BY runs_time", []
 
 
 def walked(
-    window: Window, span: Span, last_start_us: int | None, *, pid: int, roots: bool
+    window: Window, span: Span, last_start_us: int | None, *, pids: Sequence[int], roots: bool
 ) -> Statement:
     """How many entries of its index `by_time` passed; None: it did not fill the page."""
     params = Params()
-    span = as_far_as(last_start_us, span, window)
-    where = [f"r.pid = {params.bind(pid)}", *window.condition(params, span)]
-    if roots:
-        where.append("r.is_root = 1")
-    index = "runs_roots" if roots else "runs_time"
-    return Statement.of(_WALKED.format(index=index, where=" AND ".join(where)), params)
+    source, where = _runs_in_time(roots)
+    where = [
+        in_projects(pids, params),
+        *window.condition(params, as_far_as(last_start_us, span, window)),
+        *where,
+    ]
+    return Statement.of(_WALKED.format(source=source, where=" AND ".join(where)), params)
 
 
 def as_far_as(last_start_us: int | None, span: Span, window: Window) -> Span:
