@@ -257,6 +257,20 @@ def test_a_failure_leaves_the_file_that_was_there(path: Path) -> None:
     assert parquet.read_table(path).num_rows == 1
 
 
+def test_what_a_disk_refuses_is_told_by_the_next_group_or_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(frames, "PARQUET_GROUP_RUNS", 1)
+    monkeypatch.setattr(parquet.ParquetWriter, "write_table", refuse)
+    for count in (1, 2):
+        with pytest.raises(OSError, match="No space left"):
+            to_parquet([page(FULL)] * count, path)
+    assert not path.exists()
+
+
 def test_what_is_missing_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"pip install 'runstore\[arrow\]'"):

@@ -8,6 +8,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -172,7 +173,9 @@ class ArrowTable:
 
 
 class ParquetFile:
-    """Pages in, one Parquet file out; at most PARQUET_GROUP_BYTES of it lie in memory.
+    """Pages in, one Parquet file out; at most twice PARQUET_GROUP_BYTES of it lie in memory.
+
+    A group is written by a thread, while the pages of the next one come.
 
     A context manager: the file appears under its name, whole, when the block ends well. When it
     does not, nothing appears, and what was there before stays.
@@ -190,6 +193,8 @@ class ParquetFile:
         self._waiting: list[pyarrow.RecordBatch] = []
         self._part = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex[:8]}.part")
         self._writer: Any = None
+        self._thread = ThreadPoolExecutor(1, "runstore-parquet")
+        self._writing: Future[None] | None = None
         self.runs = 0
 
     def __enter__(self) -> Self:
@@ -212,7 +217,16 @@ class ParquetFile:
         if self._waiting:
             table = _arrow().Table.from_batches(self._waiting, schema=self._pages.schema)
             self._waiting = []
-            self._writer.write_table(table, row_group_size=PARQUET_GROUP_RUNS)
+            self._wait()
+            self._writing = self._thread.submit(
+                self._writer.write_table, table, row_group_size=PARQUET_GROUP_RUNS
+            )
+
+    def _wait(self) -> None:
+        """For the group that is being written. Raises what kept it from being so."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def __exit__(
         self,
@@ -221,8 +235,10 @@ class ParquetFile:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
-                self._write_group()
+            with self._thread:
+                if error is None:
+                    self._write_group()
+                    self._wait()
             self._writer.close()
             if error is None:
                 replace_durably(self._part, self._path)
