@@ -190,7 +190,10 @@ def commands(group: App = app, name: str = "runstore") -> dict[str, App]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(commands()))
+GROUPS = {name.rpartition(" ")[0] for name in commands()}
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS | set(commands())))
 def test_the_help_of_a_command_has_an_example(say: Say, name: str) -> None:
     said = say(*name.split()[1:], "--help")
     assert said.code == 0

@@ -7,7 +7,10 @@ from cyclopts import App, Parameter
 from runstore.cli.connect import HERE, Connection
 from runstore.cli.output import Format
 
-feedback = App(name="feedback", help="List and create feedback on runs.")
+feedback = App(
+    name="feedback",
+    help="List and create feedback on runs.\n\nExample: `runstore feedback list --key user_score`",
+)
 
 
 @feedback.command(name="list")

@@ -17,7 +17,8 @@ Data = Annotated[
 
 keys = App(
     name="keys",
-    help="Create, list and revoke the API keys of a folder. A running server follows in a second.",
+    help="Create, list and revoke the API keys of a folder. A running server follows in a second."
+    "\n\nExample: `runstore keys create --name agent --role write`",
 )
 
 

@@ -22,12 +22,17 @@ from runstore.cli.trace import show_trace
 
 app = App(
     name="runstore",
-    help="The open run store for LLM and agent traces that speaks LangSmith's wire protocol.",
+    help="The open run store for LLM and agent traces that speaks LangSmith's wire protocol.\n\n"
+    "Example: `runstore list --target ./traces --all-projects`",
     help_format="markdown",
     version=lambda: version("runstore"),
     default_parameter=Parameter(negative_iterable=()),
 )
-key = App(name="key", help="An API key for the server's environment; `keys` are the folder's.")
+key = App(
+    name="key",
+    help="An API key for the server's environment; `keys` are the folder's.\n\n"
+    "Example: `runstore key new`",
+)
 # What a command needs beyond its options is imported inside it, so that help is quick.
 app.command(list_runs, name="list")
 app.command(get_runs, name="get")

@@ -8,7 +8,10 @@ from cyclopts import App, Parameter
 from runstore.cli.connect import HERE, Connection
 from runstore.cli.output import Format
 
-projects = App(name="projects", help="List, create and delete projects.")
+projects = App(
+    name="projects",
+    help="List, create and delete projects.\n\nExample: `runstore projects list --stats`",
+)
 
 
 @projects.command(name="list")
