@@ -86,13 +86,15 @@ class RunAsk:
     is_empty: bool = False  # a list of nothing was given: no run can be in it
 
 
-def ask_runs(keywords: Mapping[str, Any], function: str = "list_runs") -> RunAsk:
-    """RunListing, RunFilters or StatsFilters -> RunAsk.
+def ask_runs(
+    keywords: Mapping[str, Any], function: str = "list_runs", kind: type | None = None
+) -> RunAsk:
+    """`kind`, by default the RunListing, RunFilters or StatsFilters `function` takes -> RunAsk.
 
     Raises TypeError for an unknown keyword or a value of another type, InvalidArgument for a value
     that means nothing, or when nothing says which runs.
     """
-    known = _KEYWORDS.get(function, RunFilters)
+    known = kind or _KEYWORDS.get(function, RunFilters)
     refuse_unknown(keywords, known.__annotations__, function)
     given = _by_own_names(keywords)
     ask = RunAsk(

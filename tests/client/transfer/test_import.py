@@ -1,6 +1,7 @@
 """Import: what the source has is at the target, once; and the ledger says so."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,21 @@ def test_a_line_that_is_no_run_is_refused_by_its_number(target: Client, tmp_path
     assert not ledger.is_lossless
     with pytest.raises(StorageError, match="line 2: id: 'x' is not a UUID"):
         content_hash(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda client, path: content_hash(client), "content_hash"),
+        (lambda client, path: import_runs(client, client), "import_runs"),
+        (lambda client, path: export_runs(client, path), "export_runs"),
+    ],
+)
+def test_a_question_that_says_nothing_is_told_as_that_of_its_function(
+    target: Client, tmp_path: Path, call: Callable[[Client, Path], Any], name: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=rf"^{name}\(\) does not say which runs"):
+        call(target, tmp_path / "runs.jsonl")
 
 
 def test_what_the_target_refuses_is_told(target: Client, tmp_path: Path) -> None:

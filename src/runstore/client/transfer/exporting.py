@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from runstore.client.asking import RunAsk, RunFilters, ask_runs, refuse_unknown
+from runstore.client.asking import RunAsk, RunFilters, ask_runs
 from runstore.client.calls.resolve import resolved
 from runstore.client.calls.runs import PageBytes, RunPager, read_attachment, read_bytes
 from runstore.client.transfer.formats import Sink, open_sink, read_bundles_of
@@ -194,5 +194,4 @@ def pages_ahead(source: Peer, pager: RunPager[PageBytes]) -> Iterator[Pages]:
 
 def check_asked(asked: Mapping[str, Any], function: str) -> RunAsk:
     """RunChoice -> RunAsk. Raises what list_runs raises."""
-    refuse_unknown(asked, RunChoice.__annotations__, function)
-    return ask_runs(asked)
+    return ask_runs(asked, function, RunChoice)
