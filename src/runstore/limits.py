@@ -14,8 +14,8 @@ assert FILTER_DEPTH_MAX * 5 < 1_000, "5 frames a level must fit CPython's defaul
 # Queries.
 PAGE_RUNS_MAX = 1_000  # runs per answer of POST /runs/query
 PAGE_BYTES_MAX = 20 * MIB  # bytes per answer; a page is cut, with a cursor, past it
-UNPACK_THREADS = 2  # for payloads somebody waits for in his own process; more help no hundred runs
-DEFERRED_RUNS = 100  # of a page, made into JSON when one is read: about 2 ms at a time
+UNPACK_THREADS = 2  # for payloads of many runs somebody waits for in his own process
+DEFERRED_RUNS = 100  # of a page, made when one is read: less than 1 ms, as JSON 2
 PAGE_RUNS_DEFAULT = 100  # what the wire promises when `limit` is not given
 QUERY_BODY_BYTES_MAX = 8 * MIB  # a query with 100,000 ids fits
 QUERY_SECONDS_MAX = 30.0  # time budget of one query; past it the answer is 503
@@ -96,7 +96,7 @@ MODEL_NAME_CHARS_MAX = 300  # a longer model name has no price
 FEEDBACK_SAMPLE_MAX = 20  # comments, and sources, shown in one key's figures
 
 # Frames and transfers of the client.
-PARQUET_GROUP_BYTES = 64 * MIB  # Arrow bytes gathered into one row group: bounds memory
+PARQUET_GROUP_BYTES = 64 * MIB  # Arrow bytes gathered into one row group, while one is written
 PARQUET_GROUP_RUNS = 100_000  # runs in one row group, if they are small
 RATE_WINDOW_SECONDS = 10.0  # LangSmith counts requests per 10 s, and so do we
 REFUSALS_KEPT_MAX = 1_000  # refusals a ledger tells one by one; its counts are of all
