@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from runstore.engine.sqlite.connections import DATABASE
+from runstore.model.ids import id_to_bytes
 from tests.server.live import Live, open_engine, serve
 from tests.server.wirerun import MULTIPART, multipart, multipart_run, uid
 
@@ -92,6 +95,28 @@ def test_an_error_made_elsewhere_is_the_error_made_here(live: Live) -> None:
     warm(live)
     status, body = ask(live, filter='eq(nam, "x")')
     assert (status, json.loads(body)["code"]) == (400, "filter_invalid")
+
+
+def test_what_is_found_to_be_damaged_half_way_is_an_error_and_no_part_of_an_answer(
+    tmp_path: Path,
+) -> None:
+    with serve(open_engine("sqlite", tmp_path), tmp_path, pages=1) as server:
+        for number in range(RUNS):
+            send(server, number)
+        warm(server)
+        last = json.loads(ask(server)[1])["runs"][-1]["id"]
+        database = apsw.Connection(str(next(tmp_path.rglob(DATABASE))))
+        database.execute(
+            "UPDATE payloads SET inputs = x'28B52FFD00' WHERE rid ="
+            " (SELECT rid FROM runs WHERE id = ?)",
+            (id_to_bytes(last),),
+        )
+        database.close()
+        status, body = ask(server)
+        assert (status, json.loads(body)["code"]) == (503, "damaged")
+        assert last in json.loads(body)["detail"]
+        assert process(server).exitcode is None
+        assert ask(server, limit=101)[0] == 200
 
 
 def test_a_process_that_was_killed_is_not_missed(live: Live) -> None:

@@ -5,7 +5,7 @@ interpreter meanwhile. Used by the one thread of its lane, which waits for the a
 interpreter free. Source: docs/decisions/0020-lanes.md.
 
     there   a pickled (question, budget, time for links)
-    back    a pickled (headers, number of parts), then the parts; or a pickled error
+    back    the parts as they are made, nothing once, and the pickled headers or a pickled error
 """
 
 import multiprocessing
@@ -14,7 +14,7 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,13 +29,15 @@ from runstore.limits import (
 from runstore.model.run import Attachment
 from runstore.plan.budget import Budget
 from runstore.server.garbage import collect_seldom
-from runstore.server.page_answer import PageAnswer, answering
+from runstore.server.page_answer import PageAnswer
 from runstore.server.pickled import pickled
 from runstore.store.runs import fetch_page
 from runstore.store.signing import Signer
+from runstore.wire.answer import page_headers, page_parts
 from runstore.wire.query import RunQueryBody
 
 _READY = b"ready"
+_NO_MORE = b""  # after the parts of a page, of which none is empty
 
 
 class PageProcess:
@@ -60,14 +62,14 @@ class PageProcess:
             job = pickle.dumps((asked, budget, now_s), pickle.HIGHEST_PROTOCOL)
             try:
                 connection.send_bytes(job)
+                parts = list(iter(connection.recv_bytes, _NO_MORE))
                 told = pickle.loads(connection.recv_bytes())
-                if not isinstance(told, BaseException):
-                    headers, count = told
-                    return PageAnswer([connection.recv_bytes() for _ in range(count)], headers)
             except (OSError, EOFError):
                 self._end()
                 return None
-        raise told
+        if isinstance(told, BaseException):
+            raise told
+        return PageAnswer(parts, told)
 
     def close(self) -> None:
         with self._lock:
@@ -149,14 +151,21 @@ def _answer(
     def url(run_id: str, file: Attachment) -> str:
         return f"/attachments/{signer.sign(file, now_s)}"
 
+    told: dict[str, str] | Exception
+    parts: Iterator[bytes] = iter(())
     try:
         is_large = asked.query.limit > DEFERRED_RUNS
         page = fetch_page(engine, asked.query, budget, deferred=is_large)
-        answer = answering(asked, url)(page)
+        told = page_headers(page, asked)
+        parts = page_parts(page, asked, attachment_url=url)
     except Exception as error:  # for whoever waits for it there
-        connection.send_bytes(pickled(error))
-        return
-    head = (answer.headers, len(answer.parts))
-    connection.send_bytes(pickle.dumps(head, pickle.HIGHEST_PROTOCOL))
-    for part in answer.parts:
-        connection.send_bytes(part)
+        told = error
+    while True:
+        try:
+            part = next(parts, _NO_MORE)
+        except Exception as error:
+            told, part = error, _NO_MORE
+        connection.send_bytes(part)  # who waits takes it while the next one is made
+        if part == _NO_MORE:
+            break
+    connection.send_bytes(pickled(told))
