@@ -1,5 +1,6 @@
 """Rows that make no sense: the folder is damaged where SQLite says so, else the mistake is ours."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -29,15 +30,27 @@ def read(folder: Path) -> None:
         raise TypeError("a row of another shape")
 
 
-def test_a_mistake_of_ours_stays_one(folder: Path) -> None:
+def write(folder: Path) -> None:
+    with closing(SqliteEngine(folder)) as engine, engine._transaction():
+        raise TypeError("a row of another shape")
+
+
+either = pytest.mark.parametrize("use", [read, write])
+
+
+@either
+def test_a_mistake_of_ours_stays_one(folder: Path, use: Callable[[Path], None]) -> None:
     with pytest.raises(TypeError, match="another shape"):
-        read(folder)
+        use(folder)
 
 
-def test_rows_that_make_no_sense_are_damage_where_pages_are_damaged(folder: Path) -> None:
+@either
+def test_rows_that_make_no_sense_are_damage_where_pages_are_damaged(
+    folder: Path, use: Callable[[Path], None]
+) -> None:
     raw = bytearray((folder / DATABASE).read_bytes())
     last = (len(raw) // PAGE_BYTES - 2) * PAGE_BYTES
     raw[last : last + PAGE_BYTES] = b"\xff" * PAGE_BYTES
     (folder / DATABASE).write_bytes(raw)
     with pytest.raises(Damaged, match="runstore check"):
-        read(folder)
+        use(folder)

@@ -179,7 +179,7 @@ class Connection:
         except UNREADABLE as error:
             raise damaged(self._folder, error) from error
         except UNEXPECTED as error:
-            if self._is_damaged():
+            if self.is_damaged():
                 raise damaged(self._folder, error) from error
             raise
         finally:
@@ -188,7 +188,7 @@ class Connection:
                 self.account = Account()
                 self.raw.set_progress_handler(None, 0)
 
-    def _is_damaged(self) -> bool:
+    def is_damaged(self) -> bool:
         """Whether SQLite finds it so, as far as it comes in DAMAGE_LOOK_SECONDS."""
         ends = time.monotonic() + DAMAGE_LOOK_SECONDS
         self.raw.set_progress_handler(lambda: time.monotonic() > ends, STEPS_BETWEEN_CHECKS)

@@ -22,7 +22,7 @@ from runstore.engine.sqlite.connections import (
     try_room,
 )
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
-from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unwritten
+from runstore.engine.sqlite.faults import UNEXPECTED, UNREADABLE, damaged, unopened, unwritten
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
@@ -135,6 +135,8 @@ class SqliteEngine:
                 if isinstance(error, apsw.Error):
                     raise unwritten(self._folder, error) from error
                 if isinstance(error, UNREADABLE):
+                    raise damaged(self._folder, error) from error
+                if isinstance(error, UNEXPECTED) and self._writer.is_damaged():
                     raise damaged(self._folder, error) from error
                 raise
 
