@@ -80,6 +80,7 @@ STOP_SECONDS_MAX = 30  # a graceful stop waits so long for requests under way
 INCOMING_SECONDS_MAX = 3_600  # an attachment still not whole after that never will be
 RETRY_AFTER_S = 1  # what an overloaded server asks for, at least
 RETRY_AFTER_S_MAX = 60  # and at most: as long as our own client waits, and the SDK any time
+IDLE_CONNECTION_SECONDS = 75  # kept so long: whoever is refused has his place in line by it
 SETTING_MAX = 2**60  # seconds, rows or bytes that a setting may raise a bound to
 KEYS_MAX = 1_000  # API keys of one folder; each request is compared with all
 KEYS_LOOK_SECONDS = 0.5  # so often a server looks whether keys were made or revoked

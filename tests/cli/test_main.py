@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -18,6 +20,7 @@ from starlette.applications import Starlette
 
 from runstore.cli.main import app
 from runstore.cli.serve import announcement, serve
+from runstore.limits import IDLE_CONNECTION_SECONDS, RETRY_AFTER_S_MAX
 from runstore.settings import Settings, key_hash
 from runstore.store.keys import create_key
 from tests.server.wirerun import run, uid
@@ -68,6 +71,23 @@ def test_a_stopped_server_has_kept_what_it_took(tmp_path: Path, stop: signal.Sig
         found = ask(url, f"/api/v1/runs/{uid(1)}")
         assert isinstance(found, dict)
         assert found["name"] == "run 1"
+
+
+def test_whoever_is_told_to_come_again_finds_his_connection_open(tmp_path: Path) -> None:
+    """He has his place in the line by it. uvicorn closes idle connections after 5 s by itself."""
+    with serving(tmp_path / "data") as (process, url):
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=10)
+        connection.request("GET", "/ready")
+        connection.getresponse().read()
+        first = connection.sock
+        time.sleep(5.5)
+        connection.request("GET", "/ready")
+        connection.getresponse().read()
+        assert connection.sock is first
+        process.send_signal(signal.SIGTERM)  # does not wait for who is idle
+        assert process.communicate(timeout=5)
+        connection.close()
+    assert IDLE_CONNECTION_SECONDS > RETRY_AFTER_S_MAX
 
 
 def test_a_second_server_on_a_folder_is_told_of_the_first(

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from runstore.engine.sqlite.lock import announce
 from runstore.errors import RunstoreError, StorageError
-from runstore.limits import STOP_SECONDS_MAX, SWITCH_SECONDS
+from runstore.limits import IDLE_CONNECTION_SECONDS, STOP_SECONDS_MAX, SWITCH_SECONDS
 from runstore.server.app import create_app
 from runstore.server.garbage import collect_seldom
 from runstore.server.logs import configure_logs
@@ -75,6 +75,7 @@ def _run(app: Starlette, listener: socket.socket, settings: Settings) -> int:
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
+            timeout_keep_alive=IDLE_CONNECTION_SECONDS,
             server_header=False,
             proxy_headers=False,
             ws="none",
