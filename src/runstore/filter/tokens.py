@@ -14,11 +14,11 @@ from typing import NamedTuple
 from runstore.filter.errors import At, FilterError
 from runstore.limits import FILTER_TOKENS_MAX
 
+NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+|\.(?!\w))?|(?<!\w)\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 TOKEN = re.compile(
-    r"""\s* (?:
+    rf"""\s* (?:
     (?P<name>     [^\W\d]\w*)
-  | (?P<number>   (?>[+-]?(?:[0-9]+(?:\.[0-9]+|\.(?!\w))?|(?<!\w)\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-                  (?![\w:+-]))
+  | (?P<number>   (?>{NUMBER}) (?![\w:+-]))
   | (?P<string>   "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
   | (?P<punct>    [(),.\[\]])
   | (?P<operator> [=!<>]=? | && | \|\| | [:&|~])   # of other languages, to say so

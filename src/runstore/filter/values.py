@@ -17,7 +17,7 @@ from runstore.filter.errors import FilterError, Source
 from runstore.filter.fields import ORDER, TEXTUAL, Field, Kind
 from runstore.filter.like import without_wildcard
 from runstore.filter.syntax import Literal
-from runstore.filter.tokens import number_value
+from runstore.filter.tokens import NUMBER, number_value
 from runstore.filter.tree import Compare, Constant, Node, Not, OneOf, Present, Value
 from runstore.limits import PATTERN_CHARS_MAX
 from runstore.model.ids import canonical_id
@@ -26,7 +26,7 @@ from runstore.model.usage import PICO_PER_USD
 
 US_BY_UNIT = {"ms": 1_000, "s": US_PER_S, "m": 60 * US_PER_S, "h": 3_600 * US_PER_S}
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
-_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.|(?:[0-9]*\.)?[0-9]+(?:[eE][+-]?[0-9]+)?))\s*")
+_NUMBER = re.compile(rf"\s*({NUMBER})\s*")
 _DURATION = re.compile(r"(.*?)(ms|s|m|h)?\s*", re.DOTALL)
 
 

@@ -188,14 +188,18 @@ class RunFigures:
         """Of a counter, a value a run that reports it."""
         self.usage_values.setdefault(name, []).extend(values)
 
-    def usage_percentiles(self, percent: int) -> Counters:
-        return {
-            name: percentile_whole(sorted(values), percent)
-            for name, values in self.usage_values.items()
-        }
+    def usage_percentiles(self) -> tuple[Counters, Counters]:
+        """(p50, p99)"""
+        ordered = {name: sorted(values) for name, values in self.usage_values.items()}
+        p50, p99 = (
+            {name: percentile_whole(values, percent) for name, values in ordered.items()}
+            for percent in (50, 99)
+        )
+        return p50, p99
 
     def stats(self, feedback: Iterable[Feedback] = ()) -> RunStats:
         latencies, first_tokens = sorted(self.latencies_us), sorted(self.first_tokens_us)
+        usage_p50, usage_p99 = self.usage_percentiles()
         return RunStats(
             run_count=self.run_count,
             error_count=self.error_count,
@@ -209,8 +213,8 @@ class RunFigures:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=self.last_start_us,
             usage=self.usage,
-            usage_p50=self.usage_percentiles(50),
-            usage_p99=self.usage_percentiles(99),
+            usage_p50=usage_p50,
+            usage_p99=usage_p99,
             feedback=feedback_stats(feedback),
         )
 

@@ -17,6 +17,7 @@ from runstore.model.query import Page
 from runstore.model.run import PAYLOADS, Run
 from runstore.model.times import ZONE, text_from_us
 from runstore.model.usage import Sums, usd_text
+from runstore.wire.answer import details
 from runstore.wire.feedback import feedback_stats_json
 from runstore.wire.names import ALWAYS, TENANT_ID
 from runstore.wire.template import AttachmentUrl, files_json, preview
@@ -123,12 +124,8 @@ def _cost(name: str) -> _Column:
 
 def _details_of(totals: Sums) -> dict[str, bytes]:
     """{"prompt_token_details": ...}: what there is of the four, as JSON."""
-    found: dict[str, dict[str, int | str]] = {}
-    for counter, (value, _) in totals.items():
-        name, point, key = counter.partition(".")
-        if point:
-            found.setdefault(name, {})[key] = usd_text(value) if "cost" in name else value
-    return {name: orjson.dumps(one) for name, one in found.items()}
+    each = {name: details(totals, name) for name in _DETAILS}
+    return {name: orjson.dumps(one) for name, one in each.items() if one is not None}
 
 
 def _of(attribute: str) -> _Column:

@@ -176,10 +176,8 @@ class Connection:
             raise unread(self._folder, error) from error
         except apsw.Error as error:
             raise unread(self._folder, error) from error
-        except UNREADABLE as error:
-            raise damaged(self._folder, error) from error
-        except UNEXPECTED as error:
-            if self.is_damaged():
+        except Exception as error:
+            if self.tells_damage(error):
                 raise damaged(self._folder, error) from error
             raise
         finally:
@@ -188,7 +186,13 @@ class Connection:
                 self.account = Account()
                 self.raw.set_progress_handler(None, 0)
 
-    def is_damaged(self) -> bool:
+    def tells_damage(self, error: BaseException) -> bool:
+        """Whether it came of damaged pages, and is no mistake of ours."""
+        return isinstance(error, UNREADABLE) or (
+            isinstance(error, UNEXPECTED) and self._is_damaged()
+        )
+
+    def _is_damaged(self) -> bool:
         """Whether SQLite finds it so, as far as it comes in DAMAGE_LOOK_SECONDS."""
         ends = time.monotonic() + DAMAGE_LOOK_SECONDS
         self.raw.set_progress_handler(lambda: time.monotonic() > ends, STEPS_BETWEEN_CHECKS)

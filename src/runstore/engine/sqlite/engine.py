@@ -22,7 +22,7 @@ from runstore.engine.sqlite.connections import (
     try_room,
 )
 from runstore.engine.sqlite.dictionary import Trainer, load_dictionaries
-from runstore.engine.sqlite.faults import UNEXPECTED, UNREADABLE, damaged, unopened, unwritten
+from runstore.engine.sqlite.faults import UNREADABLE, damaged, unopened, unwritten
 from runstore.engine.sqlite.group import Group
 from runstore.engine.sqlite.guests import GuestReaders
 from runstore.engine.sqlite.lock import WriterLock
@@ -134,9 +134,7 @@ class SqliteEngine:
                     connection.execute("ROLLBACK")
                 if isinstance(error, apsw.Error):
                     raise unwritten(self._folder, error) from error
-                if isinstance(error, UNREADABLE):
-                    raise damaged(self._folder, error) from error
-                if isinstance(error, UNEXPECTED) and self._writer.is_damaged():
+                if self._writer.tells_damage(error):
                     raise damaged(self._folder, error) from error
                 raise
 

@@ -46,7 +46,8 @@ def _looked_up(asked: Asked) -> Candidates | None:
     if expression is None:
         return None
     # Where the index proves all, a page reads few of a list.
-    is_settled = not asked.trace_nodes() and set(asked.terms()) <= set(asked.settled())
+    settled = asked.settled()
+    is_settled = not asked.trace_nodes() and set(asked.terms()) <= set(settled)
     limit = LISTED_MAX if is_settled else CANDIDATES_MAX
     rids = asked.probing.few(expression, limit, in_projects=True)
     share = asked.probing.shares.get(expression)
@@ -57,7 +58,7 @@ def _looked_up(asked: Asked) -> Candidates | None:
         asked.steps.append(f"the inverted index finds more than {limit} runs")
         return None
     asked.steps.append(f"the inverted index finds {len(rids)} runs: read these")
-    return Candidates("rid", rids, asked.settled())
+    return Candidates("rid", rids, settled)
 
 
 def _by_feedback(asked: Asked) -> Candidates | None:

@@ -87,10 +87,12 @@ def _fetched(connection: Connection, plan: RunPlan, projects: Projects, find: Fi
     if "feedback_stats" in plan.select:
         run_ids = [key.id.hex() for key in keys]
         page.feedback = feedback_of_runs(connection, run_ids, projects.id_of)
-    if "child_run_ids" in plan.select:
-        page.child_ids, page.descendant_ids = family_of(connection, page.bare(0, len(rows)))
-    if "trace_starts" in plan.select:
-        page.trace_starts = starts_of_traces(connection, page.bare(0, len(rows)))
+    if not plan.select.isdisjoint(("child_run_ids", "trace_starts")):
+        bare = page.bare(0, len(rows))
+        if "child_run_ids" in plan.select:
+            page.child_ids, page.descendant_ids = family_of(connection, bare)
+        if "trace_starts" in plan.select:
+            page.trace_starts = starts_of_traces(connection, bare)
     return page
 
 

@@ -207,6 +207,7 @@ class RollupStats:
             group.first_tokens, figures.first_tokens_us, self._reader(group, _FIRST_TOKEN)
         )
         latency_us = sum(figures.latencies_us) + group.latency_us
+        usage_p50, usage_p99 = figures.usage_percentiles()
         return RunStats(
             run_count=figures.run_count,
             error_count=figures.error_count,
@@ -220,8 +221,8 @@ class RollupStats:
             first_token_p99_s=percentile_s(first_tokens, 99),
             last_start_us=figures.last_start_us,
             usage=figures.usage,
-            usage_p50=figures.usage_percentiles(50),
-            usage_p99=figures.usage_percentiles(99),
+            usage_p50=usage_p50,
+            usage_p99=usage_p99,
             feedback=self._feedback.stats(name),
         )
 
