@@ -55,10 +55,12 @@ JSON_DEPTH_MAX = 200  # nesting of one payload
 BATCH_RUNS = 100  # runs per batch we ask of the SDK (GET /info)
 BATCH_BYTES = 20 * MIB  # bytes per batch we ask of the SDK (GET /info)
 INGEST_QUEUE_BYTES_MAX = 256 * MIB  # decoded, not yet committed; past it ingest answers 429
-INGEST_QUEUE_SECONDS = 4.0  # nor more than is written in that: the SDK gives up on 202 after 10
+INGEST_QUEUE_SECONDS = 2.0  # nor more than is written in that, on average: a merge of the index
+# may come between, and the SDK gives up on 202 after 10
 INGEST_QUEUE_BYTES_MIN = 16 * MIB  # but so much in any case, whatever the disk did a while ago
-INGEST_LINE_SECONDS = 3.0  # a request waits so long for room before its body is read; then 429
+INGEST_LINE_SECONDS = 4.0  # a request waits so long for room before its body is read; then 429
 INGEST_REFUSED_MAX = 10_000  # senders remembered that were refused; 200 bytes each
+INGEST_REFUSED_LATE_SECONDS_MAX = 10.0  # nor longer than that after they should be back
 INGEST_LINE_MAX = 1_000  # requests that wait so, each with 64 KiB of its body; past it 429
 COMMIT_MESSAGES_MAX = 4_000  # messages in one transaction: bounds its time and the WAL
 COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction

@@ -1,21 +1,29 @@
 """ByteBudget: what overdraws it is refused, what closes gives back; a line before it."""
 
 import asyncio
+from collections.abc import Hashable
 
 import pytest
 
 from runstore.errors import Overloaded
-from runstore.limits import INGEST_QUEUE_BYTES_MIN, INGEST_QUEUE_SECONDS, MIB, RETRY_AFTER_S_MAX
+from runstore.limits import (
+    INGEST_QUEUE_BYTES_MIN,
+    INGEST_QUEUE_SECONDS,
+    INGEST_REFUSED_LATE_SECONDS_MAX,
+    MIB,
+    RETRY_AFTER_S_MAX,
+)
 from runstore.store.budget import ByteBudget, Lease
+from tests.store.overload import overload
 
 
 def test_a_lease_past_the_budget_is_refused_and_takes_nothing() -> None:
     budget = ByteBudget(100)
     budget.lease().grow(80)
     late = budget.lease()
-    with pytest.raises(Overloaded) as refused:
+    with pytest.raises(Overloaded) as refusal:
         late.grow(21)
-    assert refused.value.retry_after_s >= 1
+    assert refusal.value.retry_after_s >= 1
     assert (late.held, budget.taken) == (0, 80)
 
 
@@ -58,10 +66,17 @@ def test_a_handed_over_lease_outlives_the_first_owner() -> None:
     assert budget.taken == 0
 
 
-async def entered(budget: ByteBudget, size: int) -> Lease:
+async def entered(budget: ByteBudget, size: int, sender: Hashable = None) -> Lease:
     lease = budget.lease()
-    await lease.enter(size)
+    await lease.enter(size, sender)
     return lease
+
+
+async def refused(budget: ByteBudget, size: int, sender: Hashable) -> int:
+    """Seconds after which he may come again."""
+    with pytest.raises(Overloaded) as refusal:
+        await entered(budget, size, sender)
+    return refusal.value.retry_after_s
 
 
 def test_whoever_waits_in_line_enters_in_his_turn() -> None:
@@ -161,50 +176,132 @@ def test_no_more_is_let_in_than_is_stored_soon_enough() -> None:
             lease.resize(lease.held - 20 * MIB)  # 20 MiB a second
         rest = lease.held
         assert rest > 20 * MIB * INGEST_QUEUE_SECONDS
-        told = []
-        for _ in range(70):
-            with pytest.raises(Overloaded) as refused:
-                await entered(budget, 20 * MIB)
-            told.append(refused.value.retry_after_s)
         # One after the other, as fast as room is made; nobody for ever.
+        told = []
+        for n in range(70):
+            clock.now += 0.1
+            told.append(await refused(budget, 20 * MIB, n))
         assert told[:5] == [1, 2, 3, 4, 5]
         assert told[-1] == RETRY_AFTER_S_MAX
-        clock.now += 80
-        with pytest.raises(Overloaded) as refused:
-            await entered(budget, 20 * MIB)
-        assert refused.value.retry_after_s == 1
-        lease.resize(10 * MIB)
-        await entered(budget, 20 * MIB)
+        # Who is back waits for those alone who came before him.
+        assert await refused(budget, 20 * MIB, 2) == 3
+        assert await refused(budget, 20 * MIB, 70) == RETRY_AFTER_S_MAX
+        clock.now += RETRY_AFTER_S_MAX + INGEST_REFUSED_LATE_SECONDS_MAX + 1
+        assert await refused(budget, 20 * MIB, 71) == 1  # the others have given up
+        lease.resize(INGEST_QUEUE_BYTES_MIN // 2)
+        await entered(budget, INGEST_QUEUE_BYTES_MIN // 2)
 
     asyncio.run(scenario())
 
 
+async def in_turn(budget: ByteBudget, first: Lease, senders: list[tuple[str, float]]) -> list[str]:
+    """Who enters after whom, if each comes so many seconds later, before `first` makes room."""
+    order: list[str] = []
+
+    async def wait(sender: str) -> None:
+        lease = await entered(budget, 90, sender)
+        order.append(sender)
+        lease.close()
+
+    waiting = []
+    for sender, seconds in senders:
+        budget._clock.now += seconds  # type: ignore[attr-defined]
+        waiting.append(asyncio.create_task(wait(sender)))
+        await asyncio.sleep(0)
+    first.close()
+    await asyncio.gather(*waiting)
+    return order
+
+
 def test_whoever_was_refused_and_comes_back_stands_before_who_came_since() -> None:
+    async def scenario() -> None:
+        budget = ByteBudget(100, line_seconds=0, clock=Clock())
+        first = await entered(budget, 90)
+        await refused(budget, 90, "early")
+        budget._line_seconds = 60
+        assert await in_turn(budget, first, [("late", 1), ("early", 1)]) == ["early", "late"]
+        # He is not remembered once he has been let in.
+        first = await entered(budget, 90)
+        assert await in_turn(budget, first, [("late", 0), ("early", 1)]) == ["late", "early"]
+
+    asyncio.run(scenario())
+
+
+def test_the_time_that_was_waited_in_vain_counts() -> None:
+    async def scenario() -> list[str]:
+        clock = Clock()
+        budget = ByteBudget(100, line_seconds=0.05, clock=clock)
+        first = await entered(budget, 90)
+        early = asyncio.create_task(refused(budget, 90, "early"))
+        await asyncio.sleep(0)
+        clock.now += 2
+        budget._line_seconds = 60
+        late = asyncio.create_task(entered(budget, 90, "late"))
+        clock.now += 2
+        await early
+        order = await in_turn(budget, first, [("early", 0)])
+        (await late).close()
+        return order
+
+    assert asyncio.run(scenario()) == ["early"]  # it would wait for ever behind the other's lease
+
+
+@pytest.mark.parametrize("late_s, order", [(0, ["one", "new"]), (0.1, ["new", "one"])])
+def test_whoever_comes_back_much_too_late_is_new(late_s: float, order: list[str]) -> None:
     async def scenario() -> list[str]:
         clock = Clock()
         budget = ByteBudget(100, line_seconds=0, clock=clock)
         first = await entered(budget, 90)
-        with pytest.raises(Overloaded):
-            await budget.lease().enter(90, "early")
-        clock.now += 1
+        clock.now += INGEST_REFUSED_LATE_SECONDS_MAX + await refused(budget, 90, "one")
         budget._line_seconds = 60
-        order: list[str] = []
+        return await in_turn(budget, first, [("new", late_s), ("one", 0)])
 
-        async def wait(sender: str) -> None:
-            lease = budget.lease()
-            await lease.enter(90, sender)
-            order.append(sender)
-            lease.close()
+    assert asyncio.run(scenario()) == order
 
-        waiting = [asyncio.create_task(wait("late"))]
+
+def test_whoever_came_last_makes_way_in_a_full_line() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        budget = ByteBudget(100, line_seconds=0, line_max=2, clock=clock)
+        first = await entered(budget, 90)
+        await refused(budget, 90, "early")
+        budget._line_seconds = 60
+        clock.now += 1
+        line = [asyncio.create_task(entered(budget, 90, "middle"))]
         await asyncio.sleep(0)
         clock.now += 1
-        waiting.append(asyncio.create_task(wait("early")))
+        last = asyncio.create_task(refused(budget, 90, "last"))
         await asyncio.sleep(0)
+        clock.now += 1
+        line.append(asyncio.create_task(entered(budget, 90, "early")))
+        await last
+        assert budget.waiting == 2
         first.close()
-        await asyncio.gather(*waiting)
-        # He is not remembered once he has been let in.
-        assert budget._refused == {}
-        return order
+        (await line[1]).close()
+        (await line[0]).close()
+        assert budget.taken == 0
 
-    assert asyncio.run(scenario()) == ["early", "late"]
+    asyncio.run(scenario())
+
+
+def test_no_more_senders_are_remembered_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runstore.store.budget.INGEST_REFUSED_MAX", 1)
+
+    async def scenario() -> list[str]:
+        budget = ByteBudget(100, line_seconds=0, clock=Clock())
+        first = await entered(budget, 90)
+        for sender in ("early", "forgotten"):
+            await refused(budget, 90, sender)
+        budget._line_seconds = 60
+        return await in_turn(budget, first, [("new", 1), ("forgotten", 1), ("early", 1)])
+
+    assert asyncio.run(scenario()) == ["early", "new", "forgotten"]
+
+
+@pytest.mark.parametrize("senders", [400, 1_000])
+def test_all_of_twice_as_much_is_taken_though_writing_halts_now_and_then(senders: int) -> None:
+    """Of senders with the SDK's patience: four attempts, ten seconds for each."""
+    outcome = overload(senders=senders, bodies=4_000, body_bytes=300_000)
+    assert (outcome.taken, outcome.given_up) == (4_000, 0)
+    assert outcome.refused > 0
+    assert outcome.without_answer < 20  # sent again, and taken twice

@@ -7,7 +7,7 @@ waiting     until a head is complete        HEAD_SECONDS_MAX in all
 a body      between two pieces of it        BODY_SILENCE_SECONDS_MAX
 unread      what comes of a body after      UNREAD_SECONDS_MAX in all
             its answer
-idle        between two requests            uvicorn's keep-alive of 5 s
+idle        between two requests            uvicorn's keep-alive, IDLE_CONNECTION_SECONDS
 working     while we make the answer        no bound here: queries and ingest have their own
 unsent      while nothing of it is read     UNSENT_SECONDS_MAX; a page may hold 20 MiB
 

@@ -1,9 +1,9 @@
 """A budget of bytes shared by the requests under way, and a line of those that wait for room.
 
 Whoever comes waits a little before a byte of his is read: then he, and not the queue, keeps what he
-has. Who has waited in vain is refused, and told when there will be room: that follows from how fast
-room was made lately, and from how much was told to come back before him. Who comes back, on the
-same connection, stands where he would if he had stayed: senders try a few times only.
+has. Who has waited in vain is refused, and told when it will be his turn: that follows from how
+fast room was made lately, and from how much is ahead of him. Who comes back, on the same
+connection, stands where he would if he had stayed: senders try a few times only.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from bisect import insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,17 +22,19 @@ from runstore.limits import (
     INGEST_LINE_SECONDS,
     INGEST_QUEUE_BYTES_MIN,
     INGEST_QUEUE_SECONDS,
+    INGEST_REFUSED_LATE_SECONDS_MAX,
     INGEST_REFUSED_MAX,
     RETRY_AFTER_S,
     RETRY_AFTER_S_MAX,
 )
 
-WINDOW_SECONDS = 1.0  # over which the rate is taken, if somebody was under way all the time
+PACE_SECONDS = 10.0  # what was given back so long ago counts a third as much as the last bytes
+PACE_KNOWN_SECONDS = 1.0  # somebody was under way for so long; before, the pace says little
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    since: float  # he was first refused, or came
+    since: float  # he first came
     size: int
     loop: asyncio.AbstractEventLoop
     entered: asyncio.Future[None]
@@ -55,8 +57,8 @@ class ByteBudget:
         self._line_seconds = line_seconds
         self._line_max = line_max
         self._lock = threading.Lock()
-        self._line: list[_Waiting] = []  # who has waited longest first
-        self._refused: OrderedDict[Hashable, float] = OrderedDict()  # since when, by sender
+        self._line: list[_Waiting] = []  # who came first is first
+        self._refused = _Refused()
         self._clock = clock
         self._pace = _Pace(clock)
 
@@ -69,43 +71,50 @@ class ByteBudget:
         return len(self._line)
 
     async def _enter(self, size: int, sender: Hashable) -> None:
-        """Takes `size`, when there is room and nobody has waited longer. Raises Overloaded."""
-        try:
-            await self._wait(size, self._refused.get(sender, self._clock()))
-        except Overloaded:
-            with self._lock:
-                self._refused.setdefault(sender, self._clock())
-                if len(self._refused) > INGEST_REFUSED_MAX:
-                    self._refused.popitem(last=False)
-            raise
+        """Takes `size`, when there is room and nobody came before. Raises Overloaded."""
+        now = self._clock()
         with self._lock:
-            self._refused.pop(sender, None)
+            since = self._refused.recall(sender, now)
+        try:
+            await self._wait(size, since)
+        except Overloaded as refusal:
+            with self._lock:
+                back_at = self._clock() + refusal.retry_after_s
+                self._refused.remember(sender, _Absent(since, size, back_at))
+            raise
 
     async def _wait(self, size: int, since: float) -> None:
         loop = asyncio.get_running_loop()
+        waiting = _Waiting(since, size, loop, loop.create_future())
         with self._lock:
             if not self._line and self._has_room(size):
                 self._take(size)
                 return
-            if len(self._line) >= self._line_max:
-                raise self._refusal(size)
-            waiting = _Waiting(since, size, loop, loop.create_future())
-            insort(self._line, waiting, key=lambda one: one.since)
+            self._line_up(waiting)
         try:
             async with asyncio.timeout(self._line_seconds):
                 await waiting.entered
-        except TimeoutError:
+        except BaseException as error:
             with self._lock:
                 if not waiting.has_room:
-                    self._line.remove(waiting)
-                    raise self._refusal(size) from None
-        except BaseException:
-            with self._lock:
-                if not waiting.has_room:
-                    self._line.remove(waiting)
+                    if waiting in self._line:
+                        self._line.remove(waiting)
+                    if isinstance(error, TimeoutError):
+                        raise self._refusal(size, since) from None
                     raise
-            self._give(size)
-            raise
+            if not isinstance(error, TimeoutError):
+                self._give(size)
+                raise
+
+    def _line_up(self, waiting: _Waiting) -> None:
+        """Where the line is too long then, who came last is refused."""
+        insort(self._line, waiting, key=lambda one: one.since)
+        if len(self._line) > self._line_max:
+            last = self._line.pop()
+            refusal = self._refusal(last.size, last.since)
+            if last is waiting:
+                raise refusal
+            _tell(last, refusal)
 
     def _has_room(self, size: int) -> bool:
         """A request that is alone is always served: its own size has its own bound."""
@@ -116,8 +125,10 @@ class ByteBudget:
             self._pace.begin()
         self.taken += size
 
-    def _refusal(self, size: int) -> Overloaded:
-        seconds = self._pace.promise(size)
+    def _refusal(self, size: int, since: float) -> Overloaded:
+        """For who came then: it is his turn when those before him have been served."""
+        ahead = sum(one.size for one in self._line if one.since < since)
+        seconds = self._pace.seconds(self._refused.size_before(since) + ahead + size)
         return Overloaded(
             f"{self.taken} bytes are waiting to be stored, and {len(self._line)} requests for room;"
             f" send again in {seconds} s",
@@ -128,7 +139,7 @@ class ByteBudget:
         """Of a request that has entered: up to all there may be."""
         with self._lock:
             if self.taken > held and self.taken + more > self.bytes_max:
-                raise self._refusal(held + more)
+                raise self._refusal(held + more, self._clock())
             self._take(more)
 
     def _give(self, back: int) -> None:
@@ -139,54 +150,110 @@ class ByteBudget:
                 first = self._line.pop(0)
                 first.has_room = True
                 self._take(first.size)
-                # A loop that has closed has cancelled whoever waited there.
-                if not first.loop.is_closed():
-                    first.loop.call_soon_threadsafe(_let_in, first.entered)
+                _tell(first, None)
 
 
-def _let_in(entered: asyncio.Future[None]) -> None:
-    if not entered.done():
-        entered.set_result(None)
+def _tell(one: _Waiting, refusal: Overloaded | None) -> None:
+    """None: he has entered."""
+
+    def settle() -> None:
+        if one.entered.done():
+            return
+        if refusal is None:
+            one.entered.set_result(None)
+        else:
+            one.entered.set_exception(refusal)
+
+    # A loop that has closed has cancelled whoever waited there.
+    if not one.loop.is_closed():
+        one.loop.call_soon_threadsafe(settle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    since: float  # he first came
+    size: int
+    back_at: float  # he was told
+
+
+class _Refused:
+    """Who was refused and has not come back yet. Under the budget's lock."""
+
+    def __init__(self) -> None:
+        self._by_sender: OrderedDict[Hashable, _Absent] = OrderedDict()  # last refused last
+        self._sizes: Counter[int] = Counter()  # together, by the tenth of a second of `since`
+
+    def __len__(self) -> int:
+        return len(self._by_sender)
+
+    def remember(self, sender: Hashable, absent: _Absent) -> None:
+        """Unless there are too many: then he will stand behind those who are remembered."""
+        if sender is not None and len(self) < INGEST_REFUSED_MAX:
+            self._by_sender[sender] = absent
+            self._sizes[_tenth(absent.since)] += absent.size
+
+    def recall(self, sender: Hashable, now: float) -> float:
+        """When this sender first came, who is here again; now, if we know of nothing before."""
+        absent = self._by_sender.get(sender)
+        if absent is not None:
+            self._forget(sender)
+        while self._by_sender:
+            longest = next(iter(self._by_sender))
+            if now <= self._by_sender[longest].back_at + INGEST_REFUSED_LATE_SECONDS_MAX:
+                break
+            self._forget(longest)
+        return now if absent is None else absent.since
+
+    def size_before(self, since: float) -> int:
+        """What those want who came before, about."""
+        last = _tenth(since)
+        return sum(size for tenth, size in self._sizes.items() if tenth <= last)
+
+    def _forget(self, sender: Hashable) -> None:
+        absent = self._by_sender.pop(sender)
+        tenth = _tenth(absent.since)
+        self._sizes[tenth] -= absent.size
+        if not self._sizes[tenth]:
+            del self._sizes[tenth]
+
+
+def _tenth(at: float) -> int:
+    return int(at * 10)
 
 
 class _Pace:
-    """How fast bytes are given back while there are some, and what was promised on the strength
-    of it. Under the budget's lock."""
+    """How fast bytes are given back while there are some. Under the budget's lock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._rate = 0.0  # bytes a second; 0: not known yet
-        self._since = clock()
-        self._given = 0
-        self._promised = 0.0
-        self._promised_at = self._since
+        self._at = clock()
+        self._given = 0.0  # bytes, and
+        self._seconds = 0.0  # in how long; what is long ago counts less in both
 
     def begin(self) -> None:
-        """Nobody was under way: what was given until now says little."""
-        self._since, self._given = self._clock(), 0
+        """Nobody was under way until now."""
+        self._at = self._clock()
 
     def gave(self, size: int) -> None:
-        self._given += size
         now = self._clock()
-        seconds = now - self._since
-        if seconds >= WINDOW_SECONDS:
-            rate = self._given / seconds
-            self._rate = (self._rate + rate) / 2 if self._rate else rate
-            self._since, self._given = now, 0
+        seconds, self._at = now - self._at, now
+        fading = math.exp(-seconds / PACE_SECONDS)
+        self._given = self._given * fading + size
+        self._seconds = self._seconds * fading + seconds
 
     def worth(self, bytes_max: int) -> float:
         """What is given back in INGEST_QUEUE_SECONDS, within bounds."""
-        return min(bytes_max, max(INGEST_QUEUE_BYTES_MIN, self._rate * INGEST_QUEUE_SECONDS))
+        return min(bytes_max, max(INGEST_QUEUE_BYTES_MIN, self._rate() * INGEST_QUEUE_SECONDS))
 
-    def promise(self, size: int) -> int:
-        """Seconds from now when there will be room for so much more, beside what is promised."""
-        now = self._clock()
-        if not self._rate:
-            return RETRY_AFTER_S
-        self._promised = max(0.0, self._promised - self._rate * (now - self._promised_at)) + size
-        self._promised_at = now
-        seconds = math.ceil(self._promised / self._rate)
+    def seconds(self, size: int) -> int:
+        """Until so much has been given back, as Retry-After may say it."""
+        rate = self._rate()
+        seconds = math.ceil(size / rate) if rate else 0
         return min(max(seconds, RETRY_AFTER_S), RETRY_AFTER_S_MAX)
+
+    def _rate(self) -> float:
+        """Bytes a second; 0: not known yet."""
+        return self._given / self._seconds if self._seconds >= PACE_KNOWN_SECONDS else 0.0
 
 
 class Lease:
