@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from runstore.errors import QueryBudgetExceeded, QueryTooCostly
+from runstore.model.feedback import FeedbackQuery
+from runstore.model.project import Project, ProjectQuery
 from runstore.model.query import RunQuery
 from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan, build_scope
 from runstore.plan.plan import StatsPlan
 from tests.conformance.ask import Asked
-from tests.model.make import T0, create, record
+from tests.model.make import T0, create, record, rid
 
 RUNS = 4_500  # 5 steps each at least: no engine is through before it looks at its account
 TEXT = "x" * 500
@@ -94,6 +96,28 @@ def test_feedback_of_a_page_counts(store: Asked) -> None:
     with pytest.raises(QueryTooCostly, match="memory"):
         store.engine.fetch_runs(plan, budget=Budget(memory_bytes=100_000))
     assert len(store.engine.fetch_runs(plan, budget=Budget()).feedback[create(1).id]) == 499
+
+
+def test_a_list_of_feedback_counts(store: Asked) -> None:
+    store.write(*(record(n, run_id=create(n).id, comment=TEXT) for n in range(1, RUNS)))
+    asked = {
+        "its records": (FeedbackQuery(limit=500), Budget(memory_bytes=100_000), "memory"),
+        "what it looks at": (FeedbackQuery(has_comment=False), Budget(rows=1_000), "rows"),
+    }
+    for name, (query, budget, said) in asked.items():
+        with pytest.raises(QueryTooCostly, match=f"its budget of {said}"):
+            store.engine.list_feedback(query, budget=budget)
+        found = store.engine.list_feedback(query, budget=Budget())
+        assert found == store.engine.list_feedback(query), name
+
+
+def test_a_list_of_projects_counts(store: Asked) -> None:
+    for n in range(1, 200):
+        store.engine.create_project(Project(id=rid(n), name=f"{n}", start_us=T0, description=TEXT))
+    query = ProjectQuery(limit=150)
+    with pytest.raises(QueryTooCostly, match="its budget of memory"):
+        store.engine.list_projects(query, budget=Budget(memory_bytes=100_000))
+    assert store.engine.list_projects(query, budget=Budget()) == store.engine.list_projects(query)
 
 
 def test_time_that_ran_out_is_another_error(store: Asked) -> None:

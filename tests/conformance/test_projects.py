@@ -93,6 +93,18 @@ def test_projects_are_found(loaded: Asked, query: dict[str, Any], found: list[st
     assert loaded.project_names(**query) == found
 
 
+def test_projects_are_found_by_their_last_run(loaded: Asked) -> None:
+    loaded.write(
+        create(11, project_id=rid(1), start_us=T0 + 30),
+        create(12, project_id=rid(1), start_us=T0 + 10),
+        create(13, project_id=rid(3), start_us=T0 + 20),
+    )
+    by_use = ["alpha", "gamma", "beta", "Beta_1"]  # without a run last
+    assert loaded.project_names(sort_by="last_run_start_time") == by_use
+    others = loaded.project_names(sort_by="last_run_start_time", descending=False)
+    assert others == by_use[::-1]
+
+
 def test_a_page_tells_how_many_there_are_in_all(loaded: Asked) -> None:
     page, total = loaded.engine.list_projects(ProjectQuery(limit=2, offset=1))
     assert ([project.name for project in page], total) == (["gamma", "Beta_1"], 4)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from runstore.plan.budget import Budget
+from tests.server.conftest import app_of
 from tests.server.wirerun import run, uid
 
 
@@ -59,6 +61,16 @@ def test_feedback_is_listed_by(
     say(client, 12, run_id=uid(2), feedback_source=source, created_at=when)
     listed = client.get("/feedback", params=params).json()
     assert sorted(one["id"] for one in listed) == [uid(n) for n in found]
+
+
+def test_a_list_that_costs_too_much_is_422_and_told_what_would_cost_less(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(client, 10)
+    monkeypatch.setattr(app_of(client).state.store._queries, "_budget", Budget(memory_bytes=1))
+    answer = client.get("/feedback")
+    assert (answer.status_code, answer.json()["code"]) == (422, "query_too_costly")
+    assert "its budget of memory; name its runs (run)" in answer.json()["detail"]
 
 
 def test_a_patch_changes_what_it_says_and_null_clears(client: TestClient) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from runstore.plan.budget import Budget
+from tests.server.conftest import app_of
 from tests.server.wirerun import run, uid
 
 
@@ -78,6 +80,19 @@ def test_projects_are_listed_by(
     assert names(client, **params) == found
     if "limit" in params:
         assert client.get("/sessions", params=params).headers["x-pagination-total"] == "3"
+
+
+@pytest.mark.parametrize("query", [{}, {"include_stats": True}])
+def test_a_list_that_costs_too_much_is_422_and_told_what_would_cost_less(
+    client: TestClient,
+    made: dict[str, Any],
+    query: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app_of(client).state.store._queries, "_budget", Budget(memory_bytes=1))
+    answer = client.get("/sessions", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (422, "query_too_costly")
+    assert "its budget of memory; name the project" in answer.json()["detail"]
 
 
 def test_stats_tell_what_was_said_of_the_project_itself(client: TestClient) -> None:

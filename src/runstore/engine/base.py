@@ -112,11 +112,15 @@ class Engine(Protocol):
     def delete_project(self, project_id: str) -> None:
         """With its runs and their feedback. Raises NotFound."""
 
-    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
+    def list_projects(
+        self, query: ProjectQuery, *, budget: Budget | None = None
+    ) -> tuple[list[Project], int]:
         """A page of projects, and how many there are in all."""
 
     # Feedback. Creation goes through `write`.
-    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
+    def list_feedback(
+        self, query: FeedbackQuery, *, budget: Budget | None = None
+    ) -> list[Feedback]:
         """Newest first."""
 
     def project_feedback(

@@ -26,7 +26,8 @@ from runstore.model.project import DEFAULT_PROJECT, Project, ProjectQuery
 from runstore.model.query import Page
 from runstore.model.run import Attachment, Refusal, Run, RunMessage
 from runstore.model.stats import RunStats
-from runstore.plan.budget import Account, Budget, record_bytes
+from runstore.model.times import START_US_MIN
+from runstore.plan.budget import Account, Budget, project_bytes, record_bytes
 from runstore.plan.plan import RunPlan, RunScope, StatsPlan
 
 Changeable = TypeVar("Changeable", Project, Feedback)
@@ -251,20 +252,34 @@ class MemoryEngine:
             self._drop(gone, set(), {project_id})
             del self._projects[project_id]
 
-    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
+    def list_projects(
+        self, query: ProjectQuery, *, budget: Budget | None = None
+    ) -> tuple[list[Project], int]:
         with self._lock:
             found = [replace(one) for one in self._projects.values() if _asked_for(one, query)]
-        by_name = query.sort_by == "name"
-        found.sort(
-            key=lambda one: (one.name if by_name else one.start_us, one.id),
-            reverse=query.descending,
-        )
-        return found[query.offset : query.offset + query.limit], len(found)
+            found.sort(
+                key=lambda one: (self._place(one, query.sort_by), one.id), reverse=query.descending
+            )
+        page = found[query.offset : query.offset + query.limit]
+        _charge(budget, len(self._projects), sum(map(project_bytes, page)))
+        return page, len(found)
+
+    def _place(self, project: Project, sort_by: str) -> str | int:
+        if sort_by == "name":
+            return project.name
+        if sort_by == "last_run_start_time":
+            starts = (run.start_us for run in self._runs.values() if run.project_id == project.id)
+            return max(starts, default=START_US_MIN - 1)
+        return project.start_us
 
     # Feedback.
 
-    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
-        return [replace(record) for record in self._now().list_feedback(query)]
+    def list_feedback(
+        self, query: FeedbackQuery, *, budget: Budget | None = None
+    ) -> list[Feedback]:
+        found = [replace(record) for record in self._now().list_feedback(query)]
+        _charge(budget, len(self._feedback), sum(map(record_bytes, found)))
+        return found
 
     def project_feedback(
         self, project_ids: Sequence[str], *, budget: Budget | None = None
@@ -304,6 +319,14 @@ class MemoryEngine:
 def _changed(thing: Changeable, changes: Mapping[str, Any]) -> Changeable:
     assert "id" not in changes
     return replace(thing, **changes)
+
+
+def _charge(budget: Budget | None, rows: int, held: int) -> None:
+    """For a list. Raises QueryTooCostly, QueryBudgetExceeded."""
+    account = Account(budget)
+    account.rows += rows
+    account.check()
+    account.hold(held)
 
 
 def _asked_for(project: Project, query: ProjectQuery) -> bool:

@@ -32,5 +32,5 @@ class ProjectQuery:
     is_experiment: bool | None = None  # has a reference dataset
     limit: int = 100
     offset: int = 0
-    sort_by: str = "start_time"
+    sort_by: str = "start_time"  # or name, last_run_start_time (least where there is no run)
     descending: bool = True

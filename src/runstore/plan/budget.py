@@ -15,11 +15,12 @@ from runstore.limits import (
     QUERY_SECONDS_MAX,
 )
 from runstore.model.feedback import Feedback
+from runstore.model.project import Project
 
 FIGURE_BYTES = 80  # of a run that is counted up: its latency and first token, as numbers in lists
 GROUPED_BYTES = 250  # of a run whose feedback is counted up: its id and its groups
 GROUP_BYTES = 2_000  # of one more group of figures
-RECORD_BYTES = 1_000  # of a feedback record, besides its texts
+RECORD_BYTES = 1_000  # of a feedback record or a project, besides its texts
 ID_BYTES = 100  # of an id in a list, and in the answer
 
 
@@ -82,6 +83,12 @@ class Account:
 def record_bytes(record: Feedback) -> int:
     """What a feedback record of an answer weighs."""
     texts = record.comment, record.value, record.correction, record.source, record.extra
+    return RECORD_BYTES + sum(len(text) for text in texts if text is not None)
+
+
+def project_bytes(project: Project) -> int:
+    """What a project of an answer weighs."""
+    texts = project.name, project.description, project.extra
     return RECORD_BYTES + sum(len(text) for text in texts if text is not None)
 
 

@@ -6,8 +6,11 @@ from runstore.engine.base import Engine
 from runstore.errors import InvalidRequest, NotFound
 from runstore.model.batch import Batch
 from runstore.model.feedback import Feedback, FeedbackQuery
+from runstore.plan.budget import Budget
 from runstore.store.ingest import Clock, IngestWriter
-from runstore.store.workers import QueryWorkers
+from runstore.store.workers import QueryWorkers, advised
+
+_ADVICE = "name its runs (run) or its keys (key)", "ask for fewer records a page (limit)"
 
 
 class FeedbackRecords:
@@ -44,8 +47,13 @@ class FeedbackRecords:
         return found[0]
 
     async def find(self, query: FeedbackQuery) -> list[Feedback]:
-        """Newest first."""
-        return await self._workers.run(lambda: self._engine.list_feedback(query))
+        """Newest first. Raises QueryBudgetExceeded, QueryTooCostly, Overloaded."""
+
+        def find(budget: Budget) -> list[Feedback]:
+            with advised(lambda: _ADVICE):
+                return self._engine.list_feedback(query, budget=budget)
+
+        return await self._workers.run_within(find)
 
     async def update(self, feedback_id: str, changes: Mapping[str, object]) -> Feedback:
         """Raises NotFound."""

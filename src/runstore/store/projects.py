@@ -12,7 +12,9 @@ from runstore.model.stats import RunStats
 from runstore.plan.budget import Budget
 from runstore.plan.build import build_scope
 from runstore.plan.plan import StatsPlan
-from runstore.store.workers import QueryWorkers
+from runstore.store.workers import QueryWorkers, advised
+
+_ADVICE = "name the project (name, id)", "ask for fewer projects a page (limit)"
 
 
 class Projects:
@@ -54,29 +56,41 @@ class Projects:
         return found[0]
 
     async def find(self, query: ProjectQuery) -> tuple[list[Project], int]:
-        """A page, and how many there are in all."""
-        return await self._workers.run(lambda: self._engine.list_projects(query))
+        """A page, and how many there are in all.
+
+        Raises QueryBudgetExceeded, QueryTooCostly, Overloaded.
+        """
+
+        def find(budget: Budget) -> tuple[list[Project], int]:
+            with advised(lambda: _ADVICE):
+                return self._engine.list_projects(query, budget=budget)
+
+        return await self._workers.run_within(find)
 
     async def stats(self, projects: Sequence[Project]) -> dict[str, RunStats]:
         """Figures of whole traces (roots, with their subtree totals), by project id; and of what
         was said about the projects themselves."""
 
         def count_up(budget: Budget) -> dict[str, RunStats]:
-            found = {
-                project.id: self._engine.stats(
-                    StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
-                    budget=budget,
-                ).get("", RunStats())
-                for project in projects
-            }
-            said: dict[str, list[Feedback]] = {project_id: [] for project_id in found}
-            for record in self._engine.project_feedback(list(found), budget=budget):
-                said[record.project_id or ""].append(record)
-            for project_id, stats in found.items():
-                stats.project_feedback = feedback_stats(said[project_id])
-            return found
+            with advised(lambda: _ADVICE):
+                return self._stats(projects, budget)
 
         return await self._workers.run_within(count_up)
+
+    def _stats(self, projects: Sequence[Project], budget: Budget) -> dict[str, RunStats]:
+        found = {
+            project.id: self._engine.stats(
+                StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
+                budget=budget,
+            ).get("", RunStats())
+            for project in projects
+        }
+        said: dict[str, list[Feedback]] = {project_id: [] for project_id in found}
+        for record in self._engine.project_feedback(list(found), budget=budget):
+            said[record.project_id or ""].append(record)
+        for project_id, stats in found.items():
+            stats.project_feedback = feedback_stats(said[project_id])
+        return found
 
     async def update(self, project_id: str, changes: Mapping[str, object]) -> Project:
         """Raises NotFound, Conflict."""

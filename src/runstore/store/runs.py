@@ -1,12 +1,11 @@
 """Use cases of runs: query, read one, count up, delete. Speaks domain on both sides."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from runstore.engine.base import Engine
-from runstore.errors import NotFound, QueryBudgetExceeded
+from runstore.errors import NotFound
 from runstore.filter.check import compile_filter
 from runstore.filter.errors import FilterError
 from runstore.filter.unparse import unparse
@@ -18,20 +17,11 @@ from runstore.plan.budget import Budget
 from runstore.plan.build import build_plan, build_scope, filter_of
 from runstore.plan.hints import advice, hints
 from runstore.plan.lanes import Lane, lane_of_filters, lane_of_query, lane_of_stats
-from runstore.plan.plan import RunPlan, StatsPlan
-from runstore.store.workers import QueryWorkers
+from runstore.plan.plan import StatsPlan
+from runstore.store.workers import QueryWorkers, advised
 
 Answer = TypeVar("Answer")
 FILTERS = ("filter", "trace_filter", "tree_filter", "search_filter")
-
-
-@contextmanager
-def _advised(plan: RunPlan | StatsPlan) -> Iterator[None]:
-    """A query that costs too much is told what would cost less."""
-    try:
-        yield
-    except QueryBudgetExceeded as error:
-        raise type(error)(f"{error}; {'; '.join(advice(plan))}") from error
 
 
 def fetch_page(engine: Engine, query: RunQuery, budget: Budget, *, deferred: bool) -> Page:
@@ -39,7 +29,7 @@ def fetch_page(engine: Engine, query: RunQuery, budget: Budget, *, deferred: boo
     plan = build_plan(query)
     if deferred:
         plan = replace(plan, deferred=True)
-    with _advised(plan):
+    with advised(lambda: advice(plan)):
         return engine.fetch_runs(plan, budget=budget)
 
 
@@ -125,7 +115,7 @@ class Runs:
         plan = await self._workers.run(planned)
 
         def count_up(budget: Budget) -> dict[str, RunStats]:
-            with _advised(plan):
+            with advised(lambda: advice(plan)):
                 return self._engine.stats(plan, budget=budget)
 
         return await self._workers.run_within(count_up, lane_of_stats(plan))
@@ -135,7 +125,7 @@ class Runs:
 
         def explain(budget: Budget) -> Explained:
             plan = build_plan(query)
-            with _advised(plan):
+            with advised(lambda: advice(plan)):
                 how = self._engine.explain_runs(plan, budget=budget)
             nodes = {
                 "filter": filter_of(query),

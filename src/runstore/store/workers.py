@@ -6,7 +6,8 @@ refused before it costs anything.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +25,15 @@ from runstore.store.pool import Pool
 
 Answer = TypeVar("Answer")
 _BUDGET = Budget()
+
+
+@contextmanager
+def advised(advice: Callable[[], Sequence[str]]) -> Iterator[None]:
+    """A query that costs too much is told what would cost less."""
+    try:
+        yield
+    except QueryBudgetExceeded as error:
+        raise type(error)("; ".join((str(error), *advice()))) from error
 
 
 class QueryWorkers:

@@ -23,7 +23,7 @@ from runstore.wire.stats import STATS_DEFAULT, stats_json
 from runstore.wire.values import shown, to_bool, to_id, to_text, to_us, to_word
 
 LIST_MAX = 1_000  # projects per answer, whatever is asked for
-SORTABLE = ("start_time", "name")
+SORTABLE = ("start_time", "name", "last_run_start_time")
 
 
 class ProjectsAsked(NamedTuple):

@@ -13,9 +13,9 @@ import apsw
 
 from runstore.engine.sqlite.dictionary import load_dictionaries
 from runstore.engine.sqlite.faults import UNEXPECTED, UNREADABLE, damaged, unopened, unread
-from runstore.engine.sqlite.projects import metadata_contains, name_contains
 from runstore.errors import storage_error
 from runstore.limits import DAMAGE_LOOK_SECONDS, PROBE_BYTES
+from runstore.model.metadata import has_entries
 from runstore.model.run import JsonText
 from runstore.plan.budget import Account, Budget
 from runstore.sql.sqlite.codec import Codec
@@ -64,8 +64,8 @@ class Connection:
         self.raw.create_scalar_function(
             "tags_text", lambda *a: tags_text(*a), 1, deterministic=True
         )
-        self.raw.create_scalar_function("casefold_contains", lambda *a: name_contains(*a), 2)
-        self.raw.create_scalar_function("metadata_contains", lambda *a: metadata_contains(*a), 2)
+        self.raw.create_scalar_function("casefold_contains", lambda *a: _name_contains(*a), 2)
+        self.raw.create_scalar_function("metadata_contains", lambda *a: _metadata_contains(*a), 2)
         cache = CACHE_KIB_READER if read_only else CACHE_KIB_WRITER
         # Of a file larger than memory, a map brings 128 KB from the disk for each page that is not
         # in it: 40 KB a run, for one that writes all over 10 million.
@@ -254,6 +254,15 @@ class Readers:
             for connection in self._all:
                 connection.close()
             self._all.clear()
+
+
+def _name_contains(name: str, part: str) -> bool:
+    return part.casefold() in name.casefold()
+
+
+def _metadata_contains(extra: bytes | None, wanted: bytes) -> bool:
+    """Whether every entry of the object `wanted` is in the metadata of a project's `extra`."""
+    return has_entries(None if extra is None else JsonText(extra), JsonText(wanted))
 
 
 def open_writer(path: Path, codec: Codec, *, full_sync: bool) -> Connection:

@@ -256,14 +256,18 @@ class SqliteEngine:
             deletion.delete_project(connection, self._shelf, pid)
             self._shelf = self._new_shelf()
 
-    def list_projects(self, query: ProjectQuery) -> tuple[list[Project], int]:
-        with self._snapshot() as connection:
-            return projects.list_projects(connection.raw, query)
+    def list_projects(
+        self, query: ProjectQuery, *, budget: Budget | None = None
+    ) -> tuple[list[Project], int]:
+        with self._snapshot(budget) as connection:
+            return projects.list_projects(connection, query)
 
     # Feedback.
 
-    def list_feedback(self, query: FeedbackQuery) -> list[Feedback]:
-        with self._snapshot() as connection:
+    def list_feedback(
+        self, query: FeedbackQuery, *, budget: Budget | None = None
+    ) -> list[Feedback]:
+        with self._snapshot(budget) as connection:
             known = Projects(connection)
             return feedback.list_feedback(
                 connection, query, known.pids(query.project_ids), known.id_of

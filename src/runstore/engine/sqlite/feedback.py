@@ -92,6 +92,13 @@ def feedback_from_row(row: tuple[Any, ...], project_ids: Mapping[int, str]) -> F
     )
 
 
+def _held(connection: Connection, row: tuple[Any, ...], project_ids: Mapping[int, str]) -> Feedback:
+    """One of an answer. Raises QueryTooCostly."""
+    record = feedback_from_row(row, project_ids)
+    connection.account.hold(record_bytes(record))
+    return record
+
+
 def upsert(connection: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Of records with the same id the last is kept. Their runs must have been written before."""
     tallies = Tallies(connection)
@@ -121,11 +128,9 @@ def feedback_of_runs(
 ) -> dict[str, list[Feedback]]:
     """By run id, newest first; runs without any are missing."""
     found: dict[str, list[Feedback]] = {}
-    account = connection.account
     keys = encode([run_id.replace("-", "") for run_id in run_ids]).decode()
     for row in connection.raw.execute(_OF_RUNS, (keys,)):
-        record = feedback_from_row(row, project_ids)
-        account.hold(record_bytes(record))
+        record = _held(connection, row, project_ids)
         found.setdefault(record.run_id or "", []).append(record)
     return found
 
@@ -134,11 +139,8 @@ def feedback_of_projects(
     connection: Connection, pids: Sequence[int], project_ids: Mapping[int, str]
 ) -> list[Feedback]:
     """On these projects themselves."""
-    found = []
-    for row in connection.raw.execute(_OF_PROJECTS, (key_list(list(pids)),)):
-        found.append(feedback_from_row(row, project_ids))
-        connection.account.hold(record_bytes(found[-1]))
-    return found
+    rows = connection.raw.execute(_OF_PROJECTS, (key_list(list(pids)),))
+    return [_held(connection, row, project_ids) for row in rows]
 
 
 def list_feedback(
@@ -174,7 +176,7 @@ def list_feedback(
     sql = " WHERE ".join((_SELECT, " AND ".join(where)))
     sql += " ORDER BY f.created_us DESC, f.id DESC LIMIT ? OFFSET ?"
     rows = connection.raw.execute(sql, (*values, query.limit, query.offset))
-    return [feedback_from_row(row, project_ids) for row in rows]
+    return [_held(connection, row, project_ids) for row in rows]
 
 
 def read_feedback(

@@ -5,11 +5,11 @@ from typing import Any
 
 import apsw
 
+from runstore.engine.sqlite.connections import Connection
 from runstore.errors import Conflict, NotFound
 from runstore.model.ids import id_from_bytes, id_to_bytes
-from runstore.model.metadata import has_entries
 from runstore.model.project import Project, ProjectQuery
-from runstore.model.run import JsonText
+from runstore.plan.budget import project_bytes
 from runstore.sql.sqlite.select import key_list
 
 COLUMNS = (
@@ -76,7 +76,7 @@ def update(connection: apsw.Connection, project_id: str, changes: Mapping[str, o
     return read(connection, project_id)[1]
 
 
-def list_projects(connection: apsw.Connection, query: ProjectQuery) -> tuple[list[Project], int]:
+def list_projects(connection: Connection, query: ProjectQuery) -> tuple[list[Project], int]:
     where: list[str] = ["TRUE"]
     values: list[Any] = []
 
@@ -99,22 +99,17 @@ def list_projects(connection: apsw.Connection, query: ProjectQuery) -> tuple[lis
     if query.is_experiment is not None:
         restrict("(p.reference_dataset_id IS NOT NULL) = ?", query.is_experiment)
     condition = " AND ".join(where)
-    count: Any = connection.execute(
+    count: Any = connection.raw.execute(
         "SELECT count(*) FROM projects AS p WHERE " + condition, values
     ).fetchone()
     sort = SORTS.get(query.sort_by, SORTS["start_time"])
     direction = "DESC" if query.descending else "ASC"
-    rows = connection.execute(
+    rows = connection.raw.execute(
         f"{_SELECT}{condition} ORDER BY {sort} {direction}, p.id {direction} LIMIT ? OFFSET ?",
         (*values, query.limit, query.offset),
     )
-    return [project_from_row(row) for row in rows], count[0]
-
-
-def name_contains(name: str, part: str) -> bool:
-    return part.casefold() in name.casefold()
-
-
-def metadata_contains(extra: bytes | None, wanted: bytes) -> bool:
-    """Whether every entry of the object `wanted` is in the project's metadata."""
-    return has_entries(None if extra is None else JsonText(extra), JsonText(wanted))
+    found = []
+    for row in rows:
+        found.append(project_from_row(row))
+        connection.account.hold(project_bytes(found[-1]))
+    return found, count[0]
