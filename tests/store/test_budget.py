@@ -259,6 +259,24 @@ def test_whoever_comes_back_much_too_late_is_new(late_s: float, order: list[str]
     assert asyncio.run(scenario()) == order
 
 
+def test_a_sender_of_many_requests_is_counted_once() -> None:
+    """A proxy may send them all from one address."""
+
+    async def scenario() -> list[int]:
+        clock = Clock()
+        budget = ByteBudget(1_000 * MIB, line_seconds=0, clock=clock)
+        lease = await entered(budget, 1_000 * MIB)
+        clock.now += 10
+        lease.resize(900 * MIB)  # 10 MiB a second
+        both = asyncio.gather(*(refused(budget, 20 * MIB, "proxy") for _ in range(30)))
+        assert max(await both) <= 4
+        told = [await refused(budget, 20 * MIB, "other")]
+        clock.now += INGEST_REFUSED_LATE_SECONDS_MAX + 5
+        return [*told, await refused(budget, 20 * MIB, "third")]
+
+    assert asyncio.run(scenario()) == [4, 2]
+
+
 def test_whoever_came_last_makes_way_in_a_full_line() -> None:
     async def scenario() -> None:
         clock = Clock()

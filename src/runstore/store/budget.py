@@ -187,7 +187,12 @@ class _Refused:
         return len(self._by_sender)
 
     def remember(self, sender: Hashable, absent: _Absent) -> None:
-        """Unless there are too many: then he will stand behind those who are remembered."""
+        """Unless there are too many: then he will stand behind those who are remembered.
+
+        Of two requests of one sender, as of a proxy, the last is remembered.
+        """
+        if sender in self._by_sender:
+            self._forget(sender)
         if sender is not None and len(self) < INGEST_REFUSED_MAX:
             self._by_sender[sender] = absent
             self._sizes[_tenth(absent.since)] += absent.size
