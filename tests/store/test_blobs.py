@@ -164,6 +164,41 @@ def test_two_claims_are_two(tmp_path: Path) -> None:
         assert (blobs.path(SHA256) is not None) == left
 
 
+def test_a_claim_may_be_given_up_by_another_request_before_its_content_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path, naming())
+    stored(blobs, CONTENT)
+    (first,) = incoming(tmp_path)
+    link = os.link
+
+    def link_late(source: Path, name: Path) -> None:
+        if name.name == SHA256:  # the first request ends here, and takes the second's claim
+            (second,) = (path for path in incoming(tmp_path) if path not in (first, source))
+            second.unlink()
+        link(source, name)
+
+    monkeypatch.setattr("runstore.store.blobs.os.link", link_late)
+    stored(blobs, CONTENT)
+    assert incoming(tmp_path) == [first]
+    blobs.collect([SHA256])
+    blobs.wait()
+    assert blobs.path(SHA256) is not None  # claimed by the second
+
+
+def test_two_requests_that_end_at_once_give_up_a_claim_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path)
+    for _ in range(2):
+        stored(blobs, CONTENT)
+    both = blobs._claims(SHA256)
+    monkeypatch.setattr(blobs, "_claims", lambda _: both)  # seen before either is gone
+    blobs.release([SHA256])
+    blobs.release([SHA256])
+    assert incoming(tmp_path) == []
+
+
 def test_a_removal_that_was_killed_is_undone_by_the_next_open(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
     stored(blobs, CONTENT)

@@ -95,25 +95,35 @@ class Blobs:
         return os.fdopen(handle, "wb"), Path(path)
 
     def keep(self, temporary: Path, sha256: str) -> None:
-        """Give a complete, synced file its name, and claim it until `release`."""
-        claim = self._incoming / f"{sha256}.{secrets.token_hex(8)}"
-        os.rename(temporary, claim)
+        """Give a complete, synced file its name, and claim it until `release`.
+
+        Claims on one content are as good as each other, and another request may give up ours and
+        leave us its own: nothing is done by the name of a claim.
+        """
+        os.link(temporary, self._incoming / f"{sha256}.{secrets.token_hex(8)}")
         try:
             shard = self._folder / sha256[:2]
             shard.mkdir(exist_ok=True)
             with suppress(FileExistsError):  # content we have
-                os.link(claim, shard / sha256)
+                os.link(temporary, shard / sha256)
             _sync_folder(shard)
         except OSError:  # a full disk, most likely: nobody will release this claim
-            with suppress(OSError):
-                claim.unlink()
+            self.release((sha256,))
             raise
+        with suppress(OSError):  # one left behind is swept later
+            temporary.unlink()
 
     def release(self, sha256s: Iterable[str]) -> None:
         """Give up one claim on each: its run is written, or never will be. Raises no error."""
         for sha256 in sha256s:
             with suppress(OSError):  # one left behind is swept later
-                next(iter(self._claims(sha256))).unlink(missing_ok=True)
+                self._release(sha256)
+
+    def _release(self, sha256: str) -> None:
+        for claim in self._claims(sha256):
+            with suppress(FileNotFoundError):  # another request has just given up that one
+                claim.unlink()
+                return
 
     def _claims(self, sha256: str) -> list[Path]:
         return [
