@@ -192,8 +192,8 @@ def test_two_requests_that_end_at_once_give_up_a_claim_each(
     blobs = Blobs(tmp_path)
     for _ in range(2):
         stored(blobs, CONTENT)
-    both = blobs._claims(SHA256)
-    monkeypatch.setattr(blobs, "_claims", lambda _: both)  # seen before either is gone
+    seen = [blobs._claims(SHA256)] * 2  # before either is gone
+    monkeypatch.setattr(blobs, "_claims", lambda _: seen.pop())
     blobs.release([SHA256])
     blobs.release([SHA256])
     assert incoming(tmp_path) == []

@@ -120,10 +120,11 @@ class Blobs:
                 self._release(sha256)
 
     def _release(self, sha256: str) -> None:
-        for claim in self._claims(sha256):
-            with suppress(FileNotFoundError):  # another request has just given up that one
-                claim.unlink()
-                return
+        while claims := self._claims(sha256):
+            for claim in claims:
+                with suppress(FileNotFoundError):  # another request has just given up that one
+                    claim.unlink()
+                    return
 
     def _claims(self, sha256: str) -> list[Path]:
         return [
