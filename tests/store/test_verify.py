@@ -20,7 +20,7 @@ from runstore.store.blobs import Blobs
 from runstore.store.store import Store
 from runstore.store.verify import verify_folder
 from tests.engine.history import grown
-from tests.model.make import T0, create, record, rid
+from tests.model.make import T0, bare, create, record, rid
 
 HOUR = 3_600_000_000  # microseconds
 TEXT = "what was asked of the agent, {0} times over; and {0} times it said {1}. " * 3
@@ -99,6 +99,14 @@ def test_whatever_was_written_in_whatever_order_is_sound(tmp_path: Path, seed: i
     assert problems(tmp_path) == {}
     for engine in history.engines:
         engine.close()
+
+
+def test_what_has_no_project_yet_is_sound_though_there_is_none(tmp_path: Path) -> None:
+    engine = SqliteEngine(tmp_path)
+    patch = bare(1, is_patch=True, outputs={"a": 1})
+    engine.write([Batch(messages=[patch], feedback=[record(2, run_id=rid(3))])], T0)
+    engine.close()
+    assert problems(tmp_path) == {}
 
 
 def test_a_folder_is_verified_while_it_is_written(folder: Path) -> None:

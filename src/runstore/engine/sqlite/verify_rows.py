@@ -23,6 +23,7 @@ def _without(which: str, table: str, other: str) -> str:
 
 
 _RUN = "lower(hex(r.id))"
+_HAS_PROJECT = " AND ifnull(r.pid, 0) <> 0"  # or nobody has said yet of which it is
 _STRAYS = {  # what is wrong -> with which rows it is
     "run {} has no payloads": _without(_RUN, "runs", "payloads WHERE rid = r.rid"),
     "run {} is not in the inverted index": _without(
@@ -32,12 +33,12 @@ _STRAYS = {  # what is wrong -> with which rows it is
     "row {} of the inverted index is of no run": _without(
         "r.id", "inverted_docsize", "runs WHERE rid = r.id"
     ),
-    "run {} is of a project that is not there": _without(
-        _RUN, "runs", "projects WHERE pid = r.pid OR r.pid = 0"
-    ),
+    "run {} is of a project that is not there": _without(_RUN, "runs", "projects WHERE pid = r.pid")
+    + _HAS_PROJECT,
     "feedback {} is of a project that is not there": _without(
-        _RUN, "feedback", "projects WHERE pid = r.pid OR ifnull(r.pid, 0) = 0"
-    ),
+        _RUN, "feedback", "projects WHERE pid = r.pid"
+    )
+    + _HAS_PROJECT,
     "an attachment is of run {}, which is not there": _without(
         "lower(hex(r.run_id))", "attachments", "runs WHERE id = r.run_id"
     ),
