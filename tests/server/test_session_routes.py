@@ -1,11 +1,13 @@
 """Routes of /sessions: projects."""
 
+import time
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from runstore.plan.budget import Budget
+from runstore.plan.plan import StatsPlan
 from tests.server.conftest import app_of
 from tests.server.wirerun import run, uid
 
@@ -93,6 +95,28 @@ def test_a_list_that_costs_too_much_is_422_and_told_what_would_cost_less(
     answer = client.get("/sessions", params=query)
     assert (answer.status_code, answer.json()["code"]) == (422, "query_too_costly")
     assert "its budget of memory; name the project" in answer.json()["detail"]
+
+
+def test_the_time_of_a_query_is_that_of_all_projects_of_a_list(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two", "three"):
+        client.post("/sessions", json={"name": name})
+    store = app_of(client).state.store
+    stats, given = store.projects._engine.stats, []
+
+    def slow(plan: StatsPlan, *, budget: Budget) -> Any:
+        given.append(budget.seconds)
+        time.sleep(0.2)
+        return stats(plan, budget=Budget())
+
+    monkeypatch.setattr(store.projects._engine, "stats", slow)
+    monkeypatch.setattr(store._queries, "_budget", Budget(seconds=0.3))
+    answer = client.get("/sessions", params={"include_stats": True})
+    assert (answer.status_code, answer.json()["code"]) == (503, "query_budget_exceeded")
+    assert "ask for fewer projects a page (limit)" in answer.json()["detail"]
+    assert len(given) == 2
+    assert given[1] < given[0] - 0.19
 
 
 def test_stats_tell_what_was_said_of_the_project_itself(client: TestClient) -> None:

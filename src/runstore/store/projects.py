@@ -1,9 +1,11 @@
 """Use cases of projects: create, find, figures, change, delete. Speaks domain on both sides."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from runstore.engine.base import Engine
-from runstore.errors import Conflict, NotFound
+from runstore.errors import Conflict, NotFound, QueryBudgetExceeded
 from runstore.model.aggregate import feedback_stats
 from runstore.model.feedback import Feedback
 from runstore.model.project import Project, ProjectQuery
@@ -78,13 +80,18 @@ class Projects:
         return await self._workers.run_within(count_up)
 
     def _stats(self, projects: Sequence[Project], budget: Budget) -> dict[str, RunStats]:
-        found = {
-            project.id: self._engine.stats(
-                StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True))),
-                budget=budget,
-            ).get("", RunStats())
-            for project in projects
-        }
+        """The time is that of all; what one holds is free again when the next is counted up."""
+        ends = time.monotonic() + budget.seconds
+        found: dict[str, RunStats] = {}
+        for project in projects:
+            left = replace(budget, seconds=ends - time.monotonic())
+            if left.seconds <= 0:
+                raise QueryBudgetExceeded(
+                    f"{len(found)} of {len(projects)} projects were counted up within the time"
+                    f" budget of {budget.seconds:g} s"
+                )
+            plan = StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True)))
+            found[project.id] = self._engine.stats(plan, budget=left).get("", RunStats())
         said: dict[str, list[Feedback]] = {project_id: [] for project_id in found}
         for record in self._engine.project_feedback(list(found), budget=budget):
             said[record.project_id or ""].append(record)
