@@ -67,6 +67,7 @@ COMMIT_BYTES_MAX = 64 * MIB  # payload bytes in one transaction
 DECODE_THREADS = 2  # bodies decoded at the same time: Python code, so more would not be faster
 FEED_BYTES = 256 * 1024  # arrived bytes handed to a decoding thread at once
 NAME_CHARS_MAX = 10_000  # a run's or project's name
+METADATA_ENTRIES_MAX = 50_000  # of one message; 160,000 held the writer for a minute, 50,000 0.3 s
 TAGS_MAX = 100_000  # tags of one run; a million held the writer for seconds
 DEPTH_MAX = 10_000  # ancestors in a dotted_order
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 
 from runstore.errors import SchemaError
-from runstore.limits import NAME_CHARS_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX
+from runstore.limits import METADATA_ENTRIES_MAX, NAME_CHARS_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX
 from runstore.model.batch import Batch
+from runstore.model.entries import flatten
 from runstore.model.ids import CANONICAL
 from runstore.model.jsontext import encode
 from runstore.model.project import DEFAULT_PROJECT
@@ -21,6 +22,7 @@ from runstore.wire.body import decode_object
 from runstore.wire.values import shown, to_id, to_text, to_us
 
 _Id = Annotated[str, msgspec.Meta(pattern=rf"\A{CANONICAL.pattern}\Z")]
+_ENTRY_BYTES_MIN = 2  # in JSON: a value in a list, and its comma
 _AGENT_ADDRESS = re.compile(r"lrn:agents/([^/]+)/environments/([^/]+)")
 
 
@@ -274,7 +276,19 @@ def shaped(name: str, value: Any, text: JsonText | None) -> JsonText | None:
         value, text = [event for event in value if event is not None], None
         if any(event.__class__ is not dict for event in value):
             _refuse_shape(name, value)
-    return encode(value) if text is None else text
+    text = encode(value) if text is None else text
+    if name == "extra" and len(text) > _ENTRY_BYTES_MIN * METADATA_ENTRIES_MAX:
+        _refuse_many(value.get("metadata"))
+    return text
+
+
+def _refuse_many(metadata: Any) -> None:
+    entries = len(flatten(metadata))
+    if entries > METADATA_ENTRIES_MAX:
+        raise ValueError(
+            f"metadata: {entries} entries, at most {METADATA_ENTRIES_MAX} are allowed;"
+            " inputs and outputs may have more"
+        )
 
 
 def _refuse_shape(name: str, value: Any) -> NoReturn:
