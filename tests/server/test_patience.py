@@ -82,6 +82,38 @@ def test_a_body_may_come_slowly(port: int) -> None:
     assert got.startswith(b"HTTP/1.1 202 ")
 
 
+PARTS = (
+    b"POST /runs/multipart HTTP/1.1\r\n"
+    + HOST
+    + (b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n")
+)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(CREATE % 60_000_000, id="a long body"),
+        pytest.param(
+            CREATE % 1_000 + b"X-Pre-Compressed-Size: 268435456\r\n", id="one that will be long"
+        ),
+        pytest.param(PARTS + b"X-Pre-Compressed-Size: 268435456\r\n", id="one for another process"),
+    ],
+)
+def test_a_body_that_does_not_come_keeps_no_other_out(
+    port: int, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runstore.server.routes.ingest.INGEST_ARRIVAL_SECONDS", 0.2)
+    with connected(port) as connection:
+        connection.sendall(head + b"\r\n" + (b"{" if head is not PARTS else b"-"))
+        answers: list[int] = []
+        url = f"http://127.0.0.1:{port}/runs"
+        while not answers or answers[-1] != 202:
+            connection.sendall(b" ")
+            answers.append(requests.post(url, json=run(1), timeout=10).status_code)
+            assert len(answers) < 3
+        assert heard(connection) == b"", "it was cut off"
+
+
 def test_who_waits_for_permission_to_send_a_body_gets_it(port: int) -> None:
     with connected(port) as connection:
         connection.sendall(CREATE % len(ONE) + b"Expect: 100-continue\r\nConnection: close\r\n\r\n")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runstore.errors import Overloaded
 from runstore.limits import MIB
-from runstore.store.budget import ByteBudget, Lease
+from runstore.store.budget import ByteBudget, Lease, Sender
 
 ATTEMPTS = 4  # of the SDK's transport: langsmith/client.py, _default_retry_config of 0.15
 ANSWER_SECONDS_MAX = 10.0  # its read timeout
@@ -53,16 +53,19 @@ class _Loop(asyncio.SelectorEventLoop):
         return self.clock.now
 
 
-def overload(*, senders: int, bodies: int, body_bytes: int, seed: int = 0) -> Outcome:
-    """Until all bodies were taken or given up."""
+def overload(
+    *, senders: int, bodies: int, body_bytes: int, keep_alive: bool = True, seed: int = 0
+) -> Outcome:
+    """Until all bodies were taken or given up. `keep_alive`: on one connection each."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        return runner.run(_Trial(bodies, body_bytes, random.Random(seed)).run(senders))
+        return runner.run(_Trial(bodies, body_bytes, keep_alive, random.Random(seed)).run(senders))
 
 
 @dataclass
 class _Trial:
     bodies: int
     body_bytes: int
+    keep_alive: bool
     random: random.Random
     outcome: Outcome = field(default_factory=Outcome)
     _next: int = 0
@@ -105,7 +108,7 @@ class _Trial:
         for _ in range(ATTEMPTS):
             try:
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    await self._request(sender, size)
+                    await self._request(sender if self.keep_alive else object(), size)
                     return True
             except Overloaded as refusal:
                 self.outcome.refused += 1
@@ -114,10 +117,11 @@ class _Trial:
                 self.outcome.without_answer += 1
         return False
 
-    async def _request(self, sender: int, size: int) -> None:
+    async def _request(self, connection: object, size: int) -> None:
         lease = self._budget.lease()
-        await lease.enter(size, sender)
-        await asyncio.sleep(0.05)  # its body is read, and decoded
+        await lease.enter(size, Sender(connection, size))
+        lease.arrived()
+        await asyncio.sleep(0.05)  # its body is decoded
         lease.resize(size * 9 // 10)
         answer = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((lease, answer))

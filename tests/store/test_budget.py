@@ -13,7 +13,7 @@ from runstore.limits import (
     MIB,
     RETRY_AFTER_S_MAX,
 )
-from runstore.store.budget import ByteBudget, Lease
+from runstore.store.budget import ByteBudget, Lease, Sender
 from tests.store.overload import overload
 
 
@@ -66,16 +66,22 @@ def test_a_handed_over_lease_outlives_the_first_owner() -> None:
     assert budget.taken == 0
 
 
-async def entered(budget: ByteBudget, size: int, sender: Hashable = None) -> Lease:
+async def entered(
+    budget: ByteBudget, size: int, sender: Hashable = None, connection: Hashable = None
+) -> Lease:
+    """`connection`: None for one of the sender's own, which he keeps."""
     lease = budget.lease()
-    await lease.enter(size, sender)
+    await lease.enter(size, Sender(connection or sender, sender))
+    lease.arrived()
     return lease
 
 
-async def refused(budget: ByteBudget, size: int, sender: Hashable) -> int:
+async def refused(
+    budget: ByteBudget, size: int, sender: Hashable, connection: Hashable = None
+) -> int:
     """Seconds after which he may come again."""
     with pytest.raises(Overloaded) as refusal:
-        await entered(budget, size, sender)
+        await entered(budget, size, sender, connection)
     return refusal.value.retry_after_s
 
 
@@ -167,7 +173,7 @@ def test_no_more_is_let_in_than_is_stored_soon_enough() -> None:
         clock = Clock()
         budget = ByteBudget(10_000 * MIB, line_seconds=0, clock=clock)
         with pytest.raises(Overloaded):  # nobody knows yet how fast it will be
-            await entered(budget, 1)
+            await entered(budget, INGEST_QUEUE_BYTES_MIN // 2)
             await entered(budget, INGEST_QUEUE_BYTES_MIN)
         budget = ByteBudget(10_000 * MIB, line_seconds=0, clock=clock)
         lease = await entered(budget, 1_000 * MIB)
@@ -259,22 +265,67 @@ def test_whoever_comes_back_much_too_late_is_new(late_s: float, order: list[str]
     assert asyncio.run(scenario()) == order
 
 
-def test_a_sender_of_many_requests_is_counted_once() -> None:
-    """A proxy may send them all from one address."""
-
+def test_of_those_who_look_alike_each_has_his_place_on_whatever_connection() -> None:
     async def scenario() -> list[int]:
         clock = Clock()
-        budget = ByteBudget(1_000 * MIB, line_seconds=0, clock=clock)
-        lease = await entered(budget, 1_000 * MIB)
-        clock.now += 10
-        lease.resize(900 * MIB)  # 10 MiB a second
-        both = asyncio.gather(*(refused(budget, 20 * MIB, "proxy") for _ in range(30)))
-        assert max(await both) <= 4
-        told = [await refused(budget, 20 * MIB, "other")]
-        clock.now += INGEST_REFUSED_LATE_SECONDS_MAX + 5
-        return [*told, await refused(budget, 20 * MIB, "third")]
+        budget = ByteBudget(100, line_seconds=0, clock=clock)
+        first = await entered(budget, 90)
+        for connection in (1, 2, 3):
+            clock.now += 0.1
+            await refused(budget, 90, "alike", connection)
+        budget._line_seconds = 60
+        order: list[int] = []
 
-    assert asyncio.run(scenario()) == [4, 2]
+        async def wait(connection: int) -> None:
+            lease = await entered(budget, 90, "alike", connection)
+            order.append(connection)
+            lease.close()
+
+        waiting = []
+        # 4 is new, for he is here before any of the others could be; 5 is 1 or 3, and 2 himself.
+        for connection, seconds in ((4, 0.1), (2, 0.1), (5, 5), (6, 0), (7, 0)):
+            clock.now += seconds
+            waiting.append(asyncio.create_task(wait(connection)))
+            await asyncio.sleep(0)
+        first.close()
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(scenario()) == [5, 2, 6, 4, 7]
+
+
+def test_what_a_body_that_does_not_come_holds_says_nothing_of_the_pace() -> None:
+    async def scenario() -> list[int]:
+        clock = Clock()
+        budget = ByteBudget(100 * MIB, line_seconds=0, clock=clock)
+        stored = await entered(budget, 40 * MIB)
+        clock.now += 2
+        stored.close()  # 20 MiB a second
+        late = budget.lease()
+        await late.enter(90 * MIB)
+        told = [await refused(budget, 20 * MIB, "one")]
+        clock.now += 1_000
+        told.append(await refused(budget, 20 * MIB, "one"))
+        late.spare(1 * MIB)  # it is not here yet
+        clock.now += 1_000
+        (await entered(budget, 20 * MIB)).close()
+        late.close()
+        (await entered(budget, 90 * MIB)).arrived()
+        return [*told, await refused(budget, 20 * MIB, "one")]
+
+    assert asyncio.run(scenario()) == [1, 1, 1]
+
+
+def test_a_large_request_need_not_wait_until_nobody_is_under_way() -> None:
+    async def scenario() -> None:
+        budget = ByteBudget(1_000 * MIB, line_seconds=0)
+        little = await entered(budget, 1 * MIB)
+        large = await entered(budget, 500 * MIB)
+        await refused(budget, 1, "next")
+        little.close()
+        large.close()
+
+    asyncio.run(scenario())
 
 
 def test_whoever_came_last_makes_way_in_a_full_line() -> None:
@@ -316,10 +367,13 @@ def test_no_more_senders_are_remembered_than_there_may_be(monkeypatch: pytest.Mo
     assert asyncio.run(scenario()) == ["early", "new", "forgotten"]
 
 
+@pytest.mark.parametrize("keep_alive", [True, False])
 @pytest.mark.parametrize("senders", [400, 1_000])
-def test_all_of_twice_as_much_is_taken_though_writing_halts_now_and_then(senders: int) -> None:
+def test_all_of_twice_as_much_is_taken_though_writing_halts_now_and_then(
+    senders: int, keep_alive: bool
+) -> None:
     """Of senders with the SDK's patience: four attempts, ten seconds for each."""
-    outcome = overload(senders=senders, bodies=4_000, body_bytes=300_000)
+    outcome = overload(senders=senders, bodies=4_000, body_bytes=300_000, keep_alive=keep_alive)
     assert (outcome.taken, outcome.given_up) == (4_000, 0)
     assert outcome.refused > 0
     assert outcome.without_answer < 20  # sent again, and taken twice

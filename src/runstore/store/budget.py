@@ -2,8 +2,9 @@
 
 Whoever comes waits a little before a byte of his is read: then he, and not the queue, keeps what he
 has. Who has waited in vain is refused, and told when it will be his turn: that follows from how
-fast room was made lately, and from how much is ahead of him. Who comes back, on the same
-connection, stands where he would if he had stayed: senders try a few times only.
+fast room was made lately, and from how much is ahead of him. Who comes back stands where he would
+if he had stayed: senders try a few times only. A body that is promised and does not come has its
+share for a little while.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from bisect import insort
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import count
 from types import TracebackType
+from typing import NamedTuple
 
 from runstore.errors import Overloaded
 from runstore.limits import (
@@ -29,7 +32,15 @@ from runstore.limits import (
 )
 
 PACE_SECONDS = 10.0  # what was given back so long ago counts a third as much as the last bytes
-PACE_KNOWN_SECONDS = 1.0  # somebody was under way for so long; before, the pace says little
+LITTLE = 0.25  # of what is let in at a time is under way: then a larger request may join
+PACE_KNOWN_SECONDS = 1.0  # the store was busy for so long; before, the pace says little
+
+
+class Sender(NamedTuple):
+    """Whose request it is, so that he is known when he sends it again."""
+
+    connection: Hashable
+    looks: Hashable  # what it has in common with itself, sent again, and with few others
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +72,7 @@ class ByteBudget:
         self._refused = _Refused()
         self._clock = clock
         self._pace = _Pace(clock)
+        self._working = 0  # leases whose bodies have arrived
 
     def lease(self) -> "Lease":
         return Lease(self)
@@ -70,7 +82,7 @@ class ByteBudget:
         """Requests in the line."""
         return len(self._line)
 
-    async def _enter(self, size: int, sender: Hashable) -> None:
+    async def _enter(self, lease: "Lease", size: int, sender: Sender | None) -> None:
         """Takes `size`, when there is room and nobody came before. Raises Overloaded."""
         now = self._clock()
         with self._lock:
@@ -80,15 +92,17 @@ class ByteBudget:
         except Overloaded as refusal:
             with self._lock:
                 back_at = self._clock() + refusal.retry_after_s
-                self._refused.remember(sender, _Absent(since, size, back_at))
+                if sender is not None:
+                    self._refused.remember(_Absent(sender, since, size, back_at))
             raise
+        lease.held += size
 
     async def _wait(self, size: int, since: float) -> None:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(since, size, loop, loop.create_future())
         with self._lock:
             if not self._line and self._has_room(size):
-                self._take(size)
+                self.taken += size
                 return
             self._line_up(waiting)
         try:
@@ -102,9 +116,9 @@ class ByteBudget:
                     if isinstance(error, TimeoutError):
                         raise self._refusal(size, since) from None
                     raise
-            if not isinstance(error, TimeoutError):
-                self._give(size)
-                raise
+                if not isinstance(error, TimeoutError):
+                    self._give(size)
+                    raise
 
     def _line_up(self, waiting: _Waiting) -> None:
         """Where the line is too long then, who came last is refused."""
@@ -117,13 +131,14 @@ class ByteBudget:
             _tell(last, refusal)
 
     def _has_room(self, size: int) -> bool:
-        """A request that is alone is always served: its own size has its own bound."""
-        return self.taken == 0 or self.taken + size <= self._pace.worth(self.bytes_max)
-
-    def _take(self, size: int) -> None:
-        if self.taken == 0:
-            self._pace.begin()
-        self.taken += size
+        """A request that is alone is always served: its own size has its own bound. One that is
+        larger than what is let in at a time needs not wait until nobody is under way."""
+        worth = self._pace.worth(self.bytes_max)
+        return (
+            self.taken == 0
+            or self.taken + size <= worth
+            or (self.taken <= worth * LITTLE and self.taken + size <= self.bytes_max)
+        )
 
     def _refusal(self, size: int, since: float) -> Overloaded:
         """For who came then: it is his turn when those before him have been served."""
@@ -135,22 +150,44 @@ class ByteBudget:
             seconds,
         )
 
-    def _grow(self, held: int, more: int) -> None:
-        """Of a request that has entered: up to all there may be."""
+    def _begin_work(self, lease: "Lease") -> None:
         with self._lock:
-            if self.taken > held and self.taken + more > self.bytes_max:
-                raise self._refusal(held + more, self._clock())
-            self._take(more)
+            if not lease.is_work:
+                lease.is_work = True
+                if self._working == 0:
+                    self._pace.begin()
+                self._working += 1
+
+    def _hold(self, lease: "Lease", wanted: Callable[[int], int]) -> None:
+        """More than there may be only for who is alone. Raises Overloaded."""
+        with self._lock:
+            more = wanted(lease.held) - lease.held
+            if more > 0:
+                if self.taken > lease.held and self.taken + more > self.bytes_max:
+                    raise self._refusal(lease.held + more, self._clock())
+                self.taken += more
+                lease.held += more
+            elif more < 0:
+                lease.held += more
+                if lease.is_work:
+                    self._pace.gave(-more)
+                self._give(-more)
+
+    def _end(self, lease: "Lease") -> None:
+        self._hold(lease, lambda _: 0)
+        with self._lock:
+            if lease.is_work:
+                lease.is_work = False
+                self._working -= 1
 
     def _give(self, back: int) -> None:
-        with self._lock:
-            self.taken -= back
-            self._pace.gave(back)
-            while self._line and self._has_room(self._line[0].size):
-                first = self._line.pop(0)
-                first.has_room = True
-                self._take(first.size)
-                _tell(first, None)
+        """Under the lock."""
+        self.taken -= back
+        while self._line and self._has_room(self._line[0].size):
+            first = self._line.pop(0)
+            first.has_room = True
+            self.taken += first.size
+            _tell(first, None)
 
 
 def _tell(one: _Waiting, refusal: Overloaded | None) -> None:
@@ -171,55 +208,73 @@ def _tell(one: _Waiting, refusal: Overloaded | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Absent:
+    sender: Sender
     since: float  # he first came
     size: int
     back_at: float  # he was told
 
 
 class _Refused:
-    """Who was refused and has not come back yet. Under the budget's lock."""
+    """Who was refused and has not come back yet. Under the budget's lock.
+
+    Who comes back on the same connection is known by it. On another he is known by what his request
+    looks like, but not before he was told to come; of several who look alike, the first refused
+    counts as the first back.
+    """
 
     def __init__(self) -> None:
-        self._by_sender: OrderedDict[Hashable, _Absent] = OrderedDict()  # last refused last
+        self._absent: OrderedDict[int, _Absent] = OrderedDict()  # last refused last
+        self._of_alike: dict[Hashable, list[int]] = {}
         self._sizes: Counter[int] = Counter()  # together, by the tenth of a second of `since`
+        self._numbers = count()
 
     def __len__(self) -> int:
-        return len(self._by_sender)
+        return len(self._absent)
 
-    def remember(self, sender: Hashable, absent: _Absent) -> None:
-        """Unless there are too many: then he will stand behind those who are remembered.
-
-        Of two requests of one sender, as of a proxy, the last is remembered.
-        """
-        if sender in self._by_sender:
-            self._forget(sender)
-        if sender is not None and len(self) < INGEST_REFUSED_MAX:
-            self._by_sender[sender] = absent
+    def remember(self, absent: _Absent) -> None:
+        """Unless there are too many: then he will stand behind those who are remembered."""
+        if len(self) < INGEST_REFUSED_MAX:
+            number = next(self._numbers)
+            self._absent[number] = absent
+            self._of_alike.setdefault(absent.sender.looks, []).append(number)
             self._sizes[_tenth(absent.since)] += absent.size
 
-    def recall(self, sender: Hashable, now: float) -> float:
+    def recall(self, sender: Sender | None, now: float) -> float:
         """When this sender first came, who is here again; now, if we know of nothing before."""
-        absent = self._by_sender.get(sender)
-        if absent is not None:
-            self._forget(sender)
-        while self._by_sender:
-            longest = next(iter(self._by_sender))
-            if now <= self._by_sender[longest].back_at + INGEST_REFUSED_LATE_SECONDS_MAX:
+        number = self._number(sender, now)
+        since = now if number is None else self._forget(number)
+        while self._absent:
+            number, longest = next(iter(self._absent.items()))
+            if now <= longest.back_at + INGEST_REFUSED_LATE_SECONDS_MAX:
                 break
-            self._forget(longest)
-        return now if absent is None else absent.since
+            self._forget(number)
+        return since
+
+    def _number(self, sender: Sender | None, now: float) -> int | None:
+        if sender is None:
+            return None
+        alike = self._of_alike.get(sender.looks, ())
+        for number in alike:
+            if self._absent[number].sender.connection == sender.connection:
+                return number
+        return next((one for one in alike if self._absent[one].back_at <= now), None)
 
     def size_before(self, since: float) -> int:
         """What those want who came before, about."""
         last = _tenth(since)
         return sum(size for tenth, size in self._sizes.items() if tenth <= last)
 
-    def _forget(self, sender: Hashable) -> None:
-        absent = self._by_sender.pop(sender)
+    def _forget(self, number: int) -> float:
+        absent = self._absent.pop(number)
+        alike = self._of_alike[absent.sender.looks]
+        alike.remove(number)
+        if not alike:
+            del self._of_alike[absent.sender.looks]
         tenth = _tenth(absent.since)
         self._sizes[tenth] -= absent.size
         if not self._sizes[tenth]:
             del self._sizes[tenth]
+        return absent.since
 
 
 def _tenth(at: float) -> int:
@@ -227,7 +282,7 @@ def _tenth(at: float) -> int:
 
 
 class _Pace:
-    """How fast bytes are given back while there are some. Under the budget's lock."""
+    """How fast bytes are given back while the store has some. Under the budget's lock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -236,7 +291,7 @@ class _Pace:
         self._seconds = 0.0  # in how long; what is long ago counts less in both
 
     def begin(self) -> None:
-        """Nobody was under way until now."""
+        """The store had nothing to do until now."""
         self._at = self._clock()
 
     def gave(self, size: int) -> None:
@@ -262,45 +317,48 @@ class _Pace:
 
 
 class Lease:
-    """One request's share, given back when it closes."""
+    """One request's share, given back when it closes. Any thread may call."""
 
-    __slots__ = ("_budget", "held")
+    __slots__ = ("_budget", "held", "is_work")
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
         self.held = 0  # bytes
+        self.is_work = False  # its body has arrived: what it holds goes when it has been stored
 
-    async def enter(self, size: int, sender: Hashable = None) -> None:
+    async def enter(self, size: int, sender: Sender | None = None) -> None:
         """Hold `size` bytes, when it is our turn. Raises Overloaded, and then nothing was taken."""
-        await self._budget._enter(size, sender)
-        self.held += size
+        await self._budget._enter(self, size, sender)
+
+    def arrived(self) -> None:
+        """From now on it is up to the store how long this lease is held."""
+        self._budget._begin_work(self)
 
     def grow(self, more: int) -> None:
         """Raises Overloaded, and then nothing was taken."""
-        self._budget._grow(self.held, more)
-        self.held += more
+        self._budget._hold(self, lambda held: held + more)
 
     def cover(self, size: int) -> None:
         """Hold at least so many bytes. Raises Overloaded."""
-        if size > self.held:
-            self.grow(size - self.held)
+        self._budget._hold(self, lambda held: max(held, size))
+
+    def spare(self, size: int) -> None:
+        """Hold at most so many bytes."""
+        self._budget._hold(self, lambda held: min(held, size))
 
     def resize(self, held: int) -> None:
         """Hold `held` bytes instead. Raises Overloaded, and then holds what it did."""
-        if held > self.held:
-            self.grow(held - self.held)
-        else:
-            self._budget._give(self.held - held)
-            self.held = held
+        self._budget._hold(self, lambda _: held)
 
     def hand_over(self) -> "Lease":
         """A lease that holds what this one held, for whoever ends last; this one holds nothing."""
         heir = Lease(self._budget)
         heir.held, self.held = self.held, 0
+        heir.is_work, self.is_work = self.is_work, False
         return heir
 
     def close(self) -> None:
-        self.resize(0)
+        self._budget._end(self)
 
     def __enter__(self) -> "Lease":
         return self

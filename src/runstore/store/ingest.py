@@ -136,6 +136,7 @@ class IngestWriter:
         """`submit` for a batch that `prepare` gave. What `lease` holds passes to the writer."""
         weight = batch.byte_size() + MESSAGE_BYTES * len(batch.feedback)
         own = self.budget.lease() if lease is None else lease.hand_over()
+        own.arrived()
         try:
             own.resize(weight)
             waiting = self._queue(batch, own)

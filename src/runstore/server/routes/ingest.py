@@ -5,7 +5,8 @@ from the ingest budget before the first is read, so memory stays bounded and ove
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from runstore.limits import (
     BODY_BYTES_MAX,
     BODY_DECODED_BYTES_MAX,
+    INGEST_ARRIVAL_SECONDS,
     PROCESS_BODY_BYTES_MAX,
     PROCESS_BODY_BYTES_MIN,
 )
@@ -21,7 +23,7 @@ from runstore.server.body import body_chunks, content_encoding, path_id, refuse_
 from runstore.server.problems import JSON
 from runstore.server.processes import IngestProcesses
 from runstore.server.state import metrics_of, processes_of, store_of
-from runstore.store.budget import Lease
+from runstore.store.budget import Lease, Sender
 from runstore.wire.encoding import BodyDecoder
 from runstore.wire.ingest import IngestDecoder
 from runstore.wire.multipart import boundary_of
@@ -65,8 +67,14 @@ async def _ingest_elsewhere(
     """A body of middling size: held whole, decoded and prepared by another process."""
     store = store_of(request)
     with store.ingest.budget.lease() as lease:
-        await lease.enter(_decoded_size(request), request.client)
-        body = await request.body()
+        expected = _decoded_size(request)
+        await lease.enter(expected, _sender(request))
+        pieces: list[bytes] = []
+        with _arriving(lease, lambda: sum(map(len, pieces))):
+            async for chunks in body_chunks(request, size):
+                pieces += chunks
+        lease.cover(expected)
+        body = b"".join(pieces)
         batch = await processes.decode(body, content_encoding(request), boundary, store.clock())
         return await _submit(request, batch, lease)
 
@@ -104,18 +112,41 @@ async def _ingest(
 
     refuse_long(request, BODY_BYTES_MAX)
     with store.ingest.budget.lease() as lease:
-        await lease.enter(_decoded_size(request), request.client)
+        await lease.enter(_decoded_size(request), _sender(request))
         try:
             last: list[bytes] = []
-            async for chunks in body_chunks(request, BODY_BYTES_MAX):
-                if last:
-                    await loop.run_in_executor(store.decoders, take, last, lease)
-                last = chunks
+            with _arriving(lease, lambda: size):
+                async for chunks in body_chunks(request, BODY_BYTES_MAX):
+                    if last:
+                        await loop.run_in_executor(store.decoders, take, last, lease)
+                    last = chunks
             batch = await loop.run_in_executor(store.decoders, complete, last, lease)
         except BaseException:
             abort()
             raise
         return await _submit(request, batch, lease)
+
+
+def _sender(request: Request) -> Sender | None:
+    """None: not known. A multipart boundary is of one process; lengths are of few requests."""
+    if request.client is None:
+        return None
+    heads = ("content-type", "content-length", "x-pre-compressed-size")
+    looks = request.client.host, *(request.headers.get(name) for name in heads)
+    return Sender(request.client, looks)
+
+
+@contextmanager
+def _arriving(lease: Lease, arrived: Callable[[], int]) -> Iterator[None]:
+    """While a body comes. One that takes long has no more of the budget than came of it."""
+    late = asyncio.get_running_loop().call_later(
+        INGEST_ARRIVAL_SECONDS, lambda: lease.spare(arrived())
+    )
+    try:
+        yield
+    finally:
+        late.cancel()
+    lease.arrived()
 
 
 def _decoded_size(request: Request) -> int:
