@@ -13,6 +13,7 @@ from bench.queries import QueryResult
 from bench.server import Footprint
 from bench.stages import Stages
 from runstore.benchmark.asking import Export
+from runstore.benchmark.hardware import today
 from runstore.benchmark.sections import kept
 from runstore.benchmark.timing import Timing
 
@@ -25,7 +26,7 @@ Written by `python -m bench --write-docs`; do not edit. Every figure is of one r
 zstd), client and server on one machine. Engine: in process, no server, warm. HTTP: one connection,
 answers with payloads, received whole.
 
-Machine: {machine}.
+{date}. Machine: {machine}.
 """
 _TABLE_INTRODUCTION = """
 Milliseconds per query. `target` is for the engine's p50 without payloads; `runs` is how many runs
@@ -55,6 +56,7 @@ class Report:
     runs: int
     seed: int
     machine: str
+    date: str = field(default_factory=today)
     cold_start_s: float | None = None
     stages: Stages | None = None
     load: LoadResult | None = None
@@ -94,7 +96,9 @@ def write_json(report: Report, path: Path) -> None:
 def write_docs(report: Report, path: Path) -> None:
     """docs/benchmarks.md: measured figures only, with what they were measured on."""
     lines = [
-        _INTRODUCTION.format(runs=report.runs, seed=report.seed, machine=report.machine),
+        _INTRODUCTION.format(
+            runs=report.runs, seed=report.seed, date=report.date, machine=report.machine
+        ),
         "| | |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in facts(report)),

@@ -31,7 +31,7 @@ from bench.scale_report import show, write_docs
 from bench.server import Server
 from runstore.benchmark.encode import BOUNDARY, encode_feedback, encode_run, join
 from runstore.benchmark.generate import DAYS, END_US, Facts, Place, generate, traces, without_nulls
-from runstore.benchmark.hardware import machine
+from runstore.benchmark.hardware import machine, today
 from runstore.engine.sqlite.engine import SqliteEngine
 from runstore.engine.sqlite.prepared import PreparedBatch
 from runstore.model.prices import Prices
@@ -59,6 +59,7 @@ class Scale:
     runs: int
     seed: int
     machine: str
+    date: str = field(default_factory=today)
     load_s: float = 0.0
     slices: list[float] = field(default_factory=list)  # runs/s of each SLICE_RUNS
     disk: dict[str, int] = field(default_factory=dict)  # bytes by part

@@ -41,7 +41,7 @@ Ingest over HTTP is of 60,000 runs, after 20,000 that warm the server up; they s
 others, as runs do when they arrive, or lie among those of all 30 days, as when imported late.
 `target` is for 10 million runs. `growth` is the p50 of the largest size over that of the smallest.
 
-Machine: {machine}.
+{date}. Machine: {machine}.
 
 """
 
@@ -61,7 +61,7 @@ def show(sizes: list[Json]) -> None:
 def write_docs(sizes: list[Json], path: Path) -> None:
     headings = _headings(sizes)
     lines = [
-        _INTRODUCTION.format(machine=sizes[-1]["machine"]),
+        _INTRODUCTION.format(date=sizes[-1]["date"], machine=sizes[-1]["machine"]),
         "| " + " | ".join(headings) + " |",
         "|---|" + "---:|" * (len(headings) - 1),
         *("| " + " | ".join(row) + " |" for row in _rows(sizes)),

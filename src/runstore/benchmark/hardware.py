@@ -2,6 +2,17 @@
 
 import os
 import platform
+from datetime import UTC, datetime
+
+
+def day(when: datetime) -> str:
+    """As in 7 March 2026."""
+    return f"{when:%d %B %Y}".lstrip("0")
+
+
+def today() -> str:
+    """In UTC."""
+    return day(datetime.now(UTC))
 
 
 def machine() -> str:

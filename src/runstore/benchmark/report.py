@@ -5,7 +5,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from runstore.benchmark.hardware import machine
+from runstore.benchmark.hardware import day, machine
 from runstore.benchmark.measuring import Figures
 from runstore.benchmark.timing import Timing
 
@@ -46,7 +46,7 @@ class Report:
     def as_markdown(self) -> str:
         figures = self.figures
         introduction = _INTRODUCTION.format(
-            date=f"{self.when:%d %B %Y}".lstrip("0"),
+            date=day(self.when),
             runs=figures.runs,
             seed=figures.seed,
         )
