@@ -22,23 +22,26 @@ def _without(which: str, table: str, other: str) -> str:
     return f"SELECT {which} FROM {table} AS r WHERE NOT EXISTS (SELECT 1 FROM {other})"
 
 
-_RUN = "lower(hex(r.id))"
-_HAS_PROJECT = " AND ifnull(r.pid, 0) <> 0"  # or nobody has said yet of which it is
+_ID = "lower(hex(r.id))"
+
+
+def _of_lost_project(table: str) -> str:
+    """Of none, or project 0, is that of which nobody has said it yet."""
+    lost = _without(_ID, table, "projects WHERE pid = r.pid")
+    return f"{lost} AND ifnull(r.pid, 0) <> 0"
+
+
 _STRAYS = {  # what is wrong -> with which rows it is
-    "run {} has no payloads": _without(_RUN, "runs", "payloads WHERE rid = r.rid"),
+    "run {} has no payloads": _without(_ID, "runs", "payloads WHERE rid = r.rid"),
     "run {} is not in the inverted index": _without(
-        _RUN, "runs", "inverted_docsize WHERE id = r.rid"
+        _ID, "runs", "inverted_docsize WHERE id = r.rid"
     ),
     "row {} of payloads is of no run": _without("r.rid", "payloads", "runs WHERE rid = r.rid"),
     "row {} of the inverted index is of no run": _without(
         "r.id", "inverted_docsize", "runs WHERE rid = r.id"
     ),
-    "run {} is of a project that is not there": _without(_RUN, "runs", "projects WHERE pid = r.pid")
-    + _HAS_PROJECT,
-    "feedback {} is of a project that is not there": _without(
-        _RUN, "feedback", "projects WHERE pid = r.pid"
-    )
-    + _HAS_PROJECT,
+    "run {} is of a project that is not there": _of_lost_project("runs"),
+    "feedback {} is of a project that is not there": _of_lost_project("feedback"),
     "an attachment is of run {}, which is not there": _without(
         "lower(hex(r.run_id))", "attachments", "runs WHERE id = r.run_id"
     ),
