@@ -200,12 +200,17 @@ def test_no_more_is_let_in_than_is_stored_soon_enough() -> None:
     asyncio.run(scenario())
 
 
-async def in_turn(budget: ByteBudget, first: Lease, senders: list[tuple[str, float]]) -> list[str]:
-    """Who enters after whom, if each comes so many seconds later, before `first` makes room."""
+async def in_turn(
+    budget: ByteBudget, first: Lease, senders: list[tuple[str, float]], *, looks: Hashable = None
+) -> list[str]:
+    """Who enters after whom, if each comes so many seconds later, before `first` makes room.
+
+    `looks`: of all their requests; None: each has his own.
+    """
     order: list[str] = []
 
     async def wait(sender: str) -> None:
-        lease = await entered(budget, 90, sender)
+        lease = await entered(budget, 90, looks or sender, sender)
         order.append(sender)
         lease.close()
 
@@ -266,32 +271,19 @@ def test_whoever_comes_back_much_too_late_is_new(late_s: float, order: list[str]
 
 
 def test_of_those_who_look_alike_each_has_his_place_on_whatever_connection() -> None:
-    async def scenario() -> list[int]:
+    async def scenario() -> list[str]:
         clock = Clock()
         budget = ByteBudget(100, line_seconds=0, clock=clock)
         first = await entered(budget, 90)
-        for connection in (1, 2, 3):
+        for connection in ("1", "2", "3"):
             clock.now += 0.1
             await refused(budget, 90, "alike", connection)
         budget._line_seconds = 60
-        order: list[int] = []
-
-        async def wait(connection: int) -> None:
-            lease = await entered(budget, 90, "alike", connection)
-            order.append(connection)
-            lease.close()
-
-        waiting = []
         # 4 is new, for he is here before any of the others could be; 5 is 1 or 3, and 2 himself.
-        for connection, seconds in ((4, 0.1), (2, 0.1), (5, 5), (6, 0), (7, 0)):
-            clock.now += seconds
-            waiting.append(asyncio.create_task(wait(connection)))
-            await asyncio.sleep(0)
-        first.close()
-        await asyncio.gather(*waiting)
-        return order
+        coming = [("4", 0.1), ("2", 0.1), ("5", 5.0), ("6", 0.0), ("7", 0.0)]
+        return await in_turn(budget, first, coming, looks="alike")
 
-    assert asyncio.run(scenario()) == [5, 2, 6, 4, 7]
+    assert asyncio.run(scenario()) == ["5", "2", "6", "4", "7"]
 
 
 def test_what_a_body_that_does_not_come_holds_says_nothing_of_the_pace() -> None:
