@@ -83,17 +83,21 @@ class Projects:
         """The time is that of all; what one holds is free again when the next is counted up."""
         ends = time.monotonic() + budget.seconds
         found: dict[str, RunStats] = {}
-        for project in projects:
-            left = replace(budget, seconds=ends - time.monotonic())
-            if left.seconds <= 0:
+
+        def left() -> Budget:
+            seconds = ends - time.monotonic()
+            if seconds <= 0:
                 raise QueryBudgetExceeded(
                     f"{len(found)} of {len(projects)} projects were counted up within the time"
                     f" budget of {budget.seconds:g} s"
                 )
+            return replace(budget, seconds=seconds)
+
+        for project in projects:
             plan = StatsPlan(scope=build_scope(RunQuery(project_ids=(project.id,), is_root=True)))
-            found[project.id] = self._engine.stats(plan, budget=left).get("", RunStats())
+            found[project.id] = self._engine.stats(plan, budget=left()).get("", RunStats())
         said: dict[str, list[Feedback]] = {project_id: [] for project_id in found}
-        for record in self._engine.project_feedback(list(found), budget=budget):
+        for record in self._engine.project_feedback(list(found), budget=left()):
             said[record.project_id or ""].append(record)
         for project_id, stats in found.items():
             stats.project_feedback = feedback_stats(said[project_id])
