@@ -128,12 +128,15 @@ async def _ingest(
 
 
 def _sender(request: Request) -> Sender | None:
-    """None: not known. A multipart boundary is of one process; lengths are of few requests."""
+    """None: not known. A multipart boundary is of one process; lengths are of few requests.
+
+    What it looks like is kept as a hash: heads may be long, and many senders are remembered.
+    """
     if request.client is None:
         return None
     heads = ("content-type", "content-length", "x-pre-compressed-size")
     looks = request.client.host, *(request.headers.get(name) for name in heads)
-    return Sender(request.client, looks)
+    return Sender(request.client, hash(looks))
 
 
 @contextmanager
