@@ -59,7 +59,7 @@ INGEST_QUEUE_SECONDS = 2.0  # nor more than is written in that, on average: a me
 # may come between, and the SDK gives up on 202 after 10
 INGEST_QUEUE_BYTES_MIN = 16 * MIB  # but so much in any case, whatever the disk did a while ago
 INGEST_LINE_SECONDS = 4.0  # a request waits so long for room before its body is read; then 429
-INGEST_REFUSED_MAX = 10_000  # senders remembered that were refused; 200 bytes each
+INGEST_REFUSED_MAX = 10_000  # requests remembered that were refused; 600 bytes each
 INGEST_REFUSED_LATE_SECONDS_MAX = 10.0  # nor longer than that after they should be back
 INGEST_ARRIVAL_SECONDS = 2.0  # a body has its share so long; then what of it is here
 INGEST_LINE_MAX = 1_000  # requests that wait so, each with 64 KiB of its body; past it 429
